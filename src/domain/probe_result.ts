@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { ProcessState } from "./process.ts";
 import type { GuestState } from "./vmm.ts";
 
 /** Where a probe failed, in the order in which it looks. */
@@ -19,6 +20,8 @@ export interface ProbeFailure {
   readonly apiSilent: boolean;
   /** Guest probes that failed, by kind. */
   readonly failedGuestProbes: readonly "tcp"[];
+  /** Of the main process at the start of the probe; shown, and D excuses it. */
+  readonly processState: ProcessState;
 }
 
 export type ProbeResult =

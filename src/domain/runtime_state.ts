@@ -8,6 +8,7 @@
 
 import type { ProcessIdentity } from "./process.ts";
 import type { MonotonicMs } from "./time.ts";
+import type { VmmKind } from "./vm_record.ts";
 
 /** A launch that was begun and whose end was not written down. */
 export interface LaunchIntent {
@@ -17,10 +18,18 @@ export interface LaunchIntent {
   readonly at: MonotonicMs;
 }
 
+/** The part of its record with which a process was started or adopted: it is watched by that, not by a newer record. */
+export interface RunsWith {
+  readonly vmm: VmmKind;
+  readonly socket: string | undefined;
+  readonly launchHash: string;
+}
+
 export interface RuntimeState {
   readonly bootId: string;
   /** The last main process known. */
   readonly main: ProcessIdentity | undefined;
+  readonly runsWith: RunsWith | undefined;
   /** Number of the last launch; 0: never launched by us. */
   readonly incarnation: number;
   /** Attempts since the VM was last stable. */
