@@ -9,7 +9,7 @@
  */
 
 import { closeSync, openSync } from "node:fs";
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 
 /** What the client says and when it has heard enough. The first value returned ends the conversation. */
@@ -29,7 +29,7 @@ export type Ending<T> =
   /** The peer hung up before the protocol was through. */
   | { readonly kind: "closed"; readonly receivedBytes: number; readonly error: string }
   | { readonly kind: "timed_out"; readonly connected: boolean; readonly receivedBytes: number }
-  /** This process was at fault: no descriptors, an event loop too late to see an answer. Says nothing of the peer. */
+  /** This host was at fault: no descriptor, no resolver, an event loop too late. Says nothing of the peer. */
   | { readonly kind: "incapable"; readonly error: string };
 
 /** A deadline noticed this much too late was missed by this process, not by the peer. */
@@ -57,6 +57,7 @@ export function converse<T>(to: NetConnectOpts, protocol: Protocol<T>, deadlineA
     let settled = false;
     let connected = false;
     let receivedBytes = 0;
+    let resolving = "host" in to && to.host !== undefined && isIP(to.host) === 0;
 
     const settle = (ending: Ending<T>): void => {
       if (settled) return;
@@ -76,12 +77,16 @@ export function converse<T>(to: NetConnectOpts, protocol: Protocol<T>, deadlineA
       const lateMs = performance.now() - deadlineAt;
       // Timers run before sockets are read. One more turn lets an answer in that has long arrived.
       setImmediate(() => {
-        if (lateMs <= LATE_MS) settle({ kind: "timed_out", connected, receivedBytes });
-        else settle({ kind: "incapable", error: `the agent's event loop was ${Math.round(lateMs)} ms late` });
+        if (lateMs > LATE_MS) settle({ kind: "incapable", error: lateError(lateMs) });
+        else if (resolving) settle({ kind: "incapable", error: "the name was not resolved before the deadline" });
+        else settle({ kind: "timed_out", connected, receivedBytes });
       });
     };
     const timer = setTimeout(expire, Math.max(0, deadlineAt - performance.now()));
 
+    socket.on("lookup", () => {
+      resolving = false;
+    });
     socket.on("connect", () => {
       if (settled) return;
       connected = true;
@@ -121,6 +126,10 @@ function refusal<T>(error: NodeJS.ErrnoException): Ending<T> {
     }
   }
   return { kind: "not_connected", code, error: error.message };
+}
+
+function lateError(lateMs: number): string {
+  return `the agent's event loop was ${Math.round(lateMs)} ms late`;
 }
 
 function messageOf(error: unknown): string {
