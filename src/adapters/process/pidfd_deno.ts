@@ -50,7 +50,9 @@ interface Symbols {
 
 /** @throws {Error} When the C library cannot be called, or has no `epoll`. */
 export function openPidfds(): Pidfds {
-  const deno: ForeignFunctions | undefined = Reflect.get(globalThis, "Deno");
+  // By a variable: Deno's own types know `Deno` and describe `dlopen` more narrowly than one call needs.
+  const name: string = "Deno";
+  const deno: ForeignFunctions | undefined = Reflect.get(globalThis, name);
   if (deno === undefined) throw new Error("Cannot watch processes as this runtime must be Deno");
   const { symbols } = deno.dlopen("libc.so.6", {
     syscall: { parameters: ["i64", "i64", "i64", "pointer", "i64"], result: "i64" },

@@ -11,20 +11,20 @@
  * @module
  */
 
-import { readdirSync, readFileSync } from "node:fs";
-import { setImmediate, setTimeout } from "node:timers/promises";
+import { readdirSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { isDead, type ProcessFacts, type ProcessIdentity } from "../../domain/process.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Inspection, ProcessScan, ProcessTable } from "../../ports/process_table.ts";
+import { readBootId } from "./boot_id.ts";
 import type { Pidfds } from "./pidfd.ts";
 import { createProcFileReader } from "./proc_file.ts";
 import { createProgramMemory } from "./program_memory.ts";
 import { type ProcessSource, readProcess, readStat } from "./read_process.ts";
 import { signalProcess } from "./signal_process.ts";
+import { createSlices } from "./slices.ts";
 import { liveTasks } from "./tasks.ts";
 
-/** Work between two turns of the event loop: a table of 1,000 takes 15 to 75 ms, and probes must not wait for that. */
-const SLICE_MS = 4;
 const LISTINGS_MAX = 4;
 /** An `exec` is over in well under a millisecond, unless its program lies on a disk that does not answer. */
 const CHANGING_LOOKS_MAX = 50;
@@ -42,7 +42,7 @@ export interface ProcessTableOptions {
 /** @throws {Error} When the identity of the boot cannot be read: no identity would mean anything. */
 export function createProcessTable(options: ProcessTableOptions): ProcessTable {
   const { clock, pidfds, procPath = "/proc" } = options;
-  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  const bootId = readBootId();
   const read = createProcFileReader();
   const source: ProcessSource = {
     read,
@@ -104,7 +104,7 @@ async function scanAll(source: ProcessSource): Promise<readonly ProcessFacts[]> 
   const seen = new Set<number>();
   const changing: number[] = [];
   const found: ProcessFacts[] = [];
-  let sliceEndAt = performance.now() + SLICE_MS;
+  const pauseWhenDue = createSlices();
   for (let listing = 0; listing < LISTINGS_MAX; listing += 1) {
     const pids = listPids(source.procPath).filter((pid) => !seen.has(pid));
     if (pids.length === 0) break;
@@ -113,9 +113,7 @@ async function scanAll(source: ProcessSource): Promise<readonly ProcessFacts[]> 
       const reading = readProcess(source, pid);
       if (reading.kind === "facts") found.push(reading.facts);
       if (reading.kind === "changing") changing.push(pid);
-      if (performance.now() < sliceEndAt) continue;
-      await setImmediate();
-      sliceEndAt = performance.now() + SLICE_MS;
+      await pauseWhenDue();
     }
   }
   for (const pid of changing) {

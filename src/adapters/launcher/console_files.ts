@@ -1,0 +1,84 @@
+/**
+ * Where the output of directly launched VMs goes: `<stateDir>/console/<id>.log`, and `.log.1` for what came before.
+ *
+ * A VM writes to its file itself, since a pipe would break with the agent, and the VM would follow. So nothing stands
+ * between a talkative guest and the file, and the agent cuts it back: every `CUT_INTERVAL_MS` the end of a file that has
+ * grown over `bytesMax` moves to `.log.1` and the file is emptied, which goes unnoticed by the VM as it appends. Lines
+ * written during the copy are lost. A file may exceed its bound by what is written between two cuts, and while no agent
+ * runs.
+ * @module
+ */
+
+import { constants, mkdirSync, openSync, renameSync } from "node:fs";
+import { open, readdir, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { VmId } from "../../domain/vm_record.ts";
+import { errorCode } from "../process/proc_file.ts";
+
+const CUT_INTERVAL_MS = 10_000;
+const CONSOLE_BYTES_MAX = 1024 * 1024;
+const SUFFIX = ".log";
+const OLDER = ".1";
+
+export interface ConsoleFiles {
+  /**
+   * The descriptor of an empty file, open for appending, to be closed by the caller. The output of the VM's last run
+   * becomes the older one.
+   *
+   * @throws {Error} When the file cannot be made.
+   */
+  open(id: VmId): number;
+  /** Cuts every file that is too long, those of VMs that another agent launched among them. */
+  cut(): Promise<void>;
+}
+
+export function createConsoleFiles(directory: string, bytesMax = CONSOLE_BYTES_MAX): ConsoleFiles {
+  const cut = async () => {
+    for (const name of await namesIn(directory)) {
+      const path = join(directory, name);
+      // A file that vanishes or cannot be cut is looked at again next time.
+      await cutFile(path, bytesMax).catch(() => {});
+    }
+  };
+  const cutLater = () => {
+    const timer = setTimeout(() => void cut().finally(cutLater), CUT_INTERVAL_MS);
+    timer.unref();
+  };
+  cutLater();
+  return {
+    open(id) {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      const path = join(directory, `${id}${SUFFIX}`);
+      try {
+        renameSync(path, `${path}${OLDER}`);
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") throw error;
+      }
+      const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
+      return openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600);
+    },
+    cut,
+  };
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(directory)).filter((name) => name.endsWith(SUFFIX));
+  } catch {
+    return [];
+  }
+}
+
+async function cutFile(path: string, bytesMax: number): Promise<void> {
+  const { size } = await stat(path);
+  if (size <= bytesMax) return;
+  const kept = Buffer.alloc(Math.min(size, Math.ceil(bytesMax / 2)));
+  const file = await open(path, "r");
+  try {
+    await file.read(kept, 0, kept.length, size - kept.length);
+  } finally {
+    await file.close();
+  }
+  await writeFile(`${path}${OLDER}`, kept, { mode: 0o600 });
+  await truncate(path, 0);
+}
