@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { OrphanReason } from "./event.ts";
 import type { ProcessIdentity } from "./process.ts";
 import type { MonotonicMs } from "./time.ts";
 import type { VmmKind } from "./vm_record.ts";
@@ -39,8 +40,10 @@ export interface RuntimeState {
   /** The breaker is open. */
   readonly failed: boolean;
   readonly launchIntent: LaunchIntent | undefined;
-  /** Why the attempt that has not ended yet was made, and when the VM was lost. */
-  readonly recovering: { readonly reason: string; readonly attempt: number; readonly since: MonotonicMs } | undefined;
+  /** Why the attempt that has not ended yet was made (undefined: a first start), and when the VM was lost. */
+  readonly recovering:
+    | { readonly reason: OrphanReason | undefined; readonly attempt: number; readonly since: MonotonicMs }
+    | undefined;
   /** It ended and its restart policy leaves it so; the content of the record for which that holds. */
   readonly exitedForContent: string | undefined;
   /** Seen as the source of a finished migration: never started until its record changes from this content. */

@@ -1,0 +1,99 @@
+/**
+ * Carries out a desired stop: asks the guest, waits, and uses force only where the operator permits it.
+ *
+ * A program without a guest (`process`) is asked by SIGTERM. A guest that ignores the request keeps running unless its record says
+ * `"stop": "force"` or allows loss: losing data is the operator's decision.
+ * @module
+ */
+
+import type { MonotonicMs } from "../domain/time.ts";
+import type { VmRecord } from "../domain/vm_record.ts";
+import type { ActSubject, ActWorld } from "./act.ts";
+import { diesWithin, endProcess } from "./end_process.ts";
+import { fence, notEnded } from "./fence.ts";
+import type { Main } from "./vm.ts";
+import type { StopOutcome } from "./vm_recovery.ts";
+
+const QUESTION_TIMEOUT_MS = 5_000;
+
+export interface StopSubject extends ActSubject {
+  readonly main: Main;
+}
+
+export async function stop(subject: StopSubject, world: ActWorld): Promise<StopOutcome> {
+  const { clock } = world.ports;
+  const startedAt = clock.monotonic();
+  const intent = await world.freshIntent("stopped");
+  if (intent.kind === "no") return { kind: "abandoned", detail: intent.detail };
+  const { record } = intent;
+  const objection = async () => {
+    if (world.signal.aborted) return "the act was called off";
+    const again = await world.freshIntent("stopped");
+    return again.kind === "no" ? again.detail : undefined;
+  };
+  return (
+    (await endMain(subject.main, record, world, objection)) ??
+    (await endRest(subject, record, world, objection, startedAt))
+  );
+}
+
+async function endMain(
+  main: Main,
+  record: VmRecord,
+  world: ActWorld,
+  objection: () => Promise<string | undefined>,
+): Promise<StopOutcome | undefined> {
+  const { ports } = world;
+  const { recovery } = world.policyFor(record);
+  const { vmm, socket } = main.runsWith;
+  if (vmm === "process" || socket === undefined) {
+    return notStopped(await endProcess(ports, main.identity, objection, recovery.shutdownTimeoutMs));
+  }
+  const target = { id: record.id, vmm, socket };
+  const refused = await objection();
+  if (refused !== undefined) return { kind: "abandoned", detail: refused };
+  const asked = await ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
+  const waitMs = asked.kind === "asked" ? recovery.shutdownTimeoutMs : 0;
+  if (await diesWithin(ports, main.identity, waitMs, world.signal)) return undefined;
+  if (world.signal.aborted) return { kind: "abandoned", detail: "the act was called off" };
+  // A VMM that stays when its guest has shut down holds nothing any more.
+  const answer = await ports.vmm.query(target, QUESTION_TIMEOUT_MS);
+  const guestIsDown = answer.kind === "state" && answer.guest === "shut_down";
+  if (!guestIsDown && record.stop !== "force" && !recovery.allowDataLoss) {
+    const detail = asked.kind === "asked" ? `asked ${Math.round(waitMs / 1000)} s ago` : asked.error;
+    return { kind: "blocked", reason: "ignores_shutdown", detail };
+  }
+  return notStopped(await endProcess(ports, main.identity, objection));
+}
+
+async function endRest(
+  subject: StopSubject,
+  record: VmRecord,
+  world: ActWorld,
+  objection: () => Promise<string | undefined>,
+  startedAt: MonotonicMs,
+): Promise<StopOutcome> {
+  const { clock, hooks, report } = world.ports;
+  const fencing = await fence(world, record, {
+    known: subject.main,
+    launchMayLandUntil: undefined,
+    mayGoOn: objection,
+  });
+  if (fencing.kind === "main_lives") return { kind: "abandoned", detail: "another process of it was found" };
+  if (fencing.kind !== "clean") return fencing;
+  if (record.launch?.kind === "argv") {
+    for (const argv of record.launch.afterStop) {
+      if ((await objection()) !== undefined) break;
+      const { hookTimeoutMs: timeoutMs } = record.launch;
+      const done = await hooks.run({ vmId: record.id, hook: "after_stop", argv, timeoutMs });
+      if (done.kind === "failed") {
+        report({ type: "vm_hook_failed", vmId: record.id, hook: "after_stop", error: done.error });
+      }
+    }
+  }
+  return { kind: "stopped", durationMs: clock.monotonic() - startedAt };
+}
+
+function notStopped(ending: Awaited<ReturnType<typeof endProcess>>): StopOutcome | undefined {
+  return notEnded(ending);
+}

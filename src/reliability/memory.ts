@@ -1,0 +1,114 @@
+/**
+ * Keeps on disk what a successor of this agent needs, the newest state of each VM last.
+ *
+ * Saves of one VM are in order and skip what a newer one replaces, so a VM that changes often costs no queue.
+ * @module
+ */
+
+import { BoundedPool } from "../async/bounded_pool.ts";
+import type { HostState, RuntimeState } from "../domain/runtime_state.ts";
+import type { MonotonicMs } from "../domain/time.ts";
+import { after } from "../domain/time.ts";
+import type { VmId } from "../domain/vm_record.ts";
+import type { Report } from "../ports/report.ts";
+import type { SaveOutcome, StateStore } from "../ports/state_store.ts";
+
+const HOUR_MS = 3_600_000;
+const SAVES_AT_ONCE = 8;
+
+export class Memory {
+  readonly #store: StateStore;
+  readonly #report: Report;
+  readonly #bootId: string;
+  readonly #pool = new BoundedPool(SAVES_AT_ONCE);
+  /** The text of what is on disk, or on its way there. */
+  readonly #saved = new Map<VmId, string>();
+  readonly #queued = new Map<VmId, RuntimeState>();
+  readonly #underWay = new Map<VmId, Promise<SaveOutcome>>();
+  #forcedStops: readonly MonotonicMs[] = [];
+  #saidUnwritable = false;
+
+  constructor(store: StateStore, report: Report, bootId: string) {
+    this.#store = store;
+    this.#report = report;
+    this.#bootId = bootId;
+  }
+
+  /** Takes over what an earlier agent left. */
+  restore(host: HostState | undefined): void {
+    this.#forcedStops = host?.forcedStops ?? [];
+  }
+
+  /** Saves in the background, if it differs from what was saved last. */
+  note(id: VmId, state: RuntimeState): void {
+    const text = JSON.stringify(state);
+    if (this.#saved.get(id) === text) return;
+    this.#saved.set(id, text);
+    const idle = !this.#underWay.has(id) && !this.#queued.has(id);
+    this.#queued.set(id, state);
+    if (idle) void this.#drain(id);
+  }
+
+  /** Saves before it resolves. */
+  async save(id: VmId, state: RuntimeState): Promise<SaveOutcome> {
+    this.#queued.delete(id);
+    this.#saved.set(id, JSON.stringify(state));
+    await this.#underWay.get(id);
+    return await this.#write(id, state);
+  }
+
+  async forget(id: VmId): Promise<void> {
+    this.#queued.delete(id);
+    this.#saved.delete(id);
+    await this.#underWay.get(id);
+    await this.#store.forgetVm(id);
+  }
+
+  /** Resolves when nothing waits to be written. */
+  async flush(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  }
+
+  forcedStopsLastHour(now: MonotonicMs): number {
+    return this.#forcedStops.filter((at) => at > after(now, -HOUR_MS)).length;
+  }
+
+  async countForcedStop(now: MonotonicMs): Promise<SaveOutcome> {
+    this.#forcedStops = [...this.#forcedStops.filter((at) => at > after(now, -HOUR_MS)), now];
+    return await this.saveHost(false);
+  }
+
+  async saveHost(cleanStop: boolean): Promise<SaveOutcome> {
+    const state = { bootId: this.#bootId, cleanStop, forcedStops: this.#forcedStops };
+    return this.#said(await this.#store.saveHost(state));
+  }
+
+  async #drain(id: VmId): Promise<void> {
+    for (let state = this.#queued.get(id); state !== undefined; state = this.#queued.get(id)) {
+      this.#queued.delete(id);
+      const saved = await this.#write(id, state);
+      // Not on disk: the next note of the same state must not be taken for a repetition.
+      if (saved.kind === "failed") this.#saved.delete(id);
+    }
+  }
+
+  async #write(id: VmId, state: RuntimeState): Promise<SaveOutcome> {
+    const write = this.#pool.run(() => this.#store.saveVm(id, state));
+    this.#underWay.set(id, write);
+    try {
+      return this.#said(await write);
+    } finally {
+      if (this.#underWay.get(id) === write) this.#underWay.delete(id);
+    }
+  }
+
+  /** An unwritable directory is said once, until it can be written again. */
+  #said(outcome: SaveOutcome): SaveOutcome {
+    if (outcome.kind === "saved") this.#saidUnwritable = false;
+    else if (!this.#saidUnwritable) {
+      this.#saidUnwritable = true;
+      this.#report({ type: "state_unwritable", error: outcome.error });
+    }
+    return outcome;
+  }
+}
