@@ -1,0 +1,84 @@
+/**
+ * What one life of the agent has been told, by what was delivered to it.
+ *
+ * A checker may blame an agent only for what it could know: a fact that was true since before the agent's last reading of it
+ * began. Instants are the world's; minus infinity: never read.
+ * @module
+ */
+
+export interface VmKnowledge {
+  recordReadBeganAt: number;
+  recordReadEndedAt: number;
+  intentReadBeganAt: number;
+  intentReadEndedAt: number;
+  socketReadBeganAt: number;
+  /** An answer since the last finished probe allowed that probe to be a failure. */
+  mayProbeFail: boolean;
+  /** Finished probes in a row that were failures and could be. */
+  failuresInRow: number;
+  lastApi: "none" | "ok" | "silent" | "wrong";
+  lastTcp: "none" | "ok" | "failed";
+  /** Key of the process that answered last, and how often in a row it said that its guest does not run. */
+  answeredBy: string | undefined;
+  deadGuestAnswers: number;
+  shutDownAnswers: number;
+  /** Keys of the processes seen well by the API and by the guest probe last. */
+  apiWellKey: string | undefined;
+  tcpWellKey: string | undefined;
+  /** For a VM without an API: the process last seen alive. */
+  aliveKey: string | undefined;
+  migratedContent: string | undefined;
+}
+
+export class AgentKnowledge {
+  readonly #vms = new Map<string, VmKnowledge>();
+  scanBeganAt = Number.NEGATIVE_INFINITY;
+  listBeganAt = Number.NEGATIVE_INFINITY;
+  listEndedAt = Number.NEGATIVE_INFINITY;
+  intentListBeganAt = Number.NEGATIVE_INFINITY;
+  intentListEndedAt = Number.NEGATIVE_INFINITY;
+  hostReadBeganAt = Number.NEGATIVE_INFINITY;
+  readonly diskReadBeganAt = new Map<string, number>();
+
+  of(id: string): VmKnowledge {
+    let vm = this.#vms.get(id);
+    if (vm === undefined) {
+      vm = {
+        recordReadBeganAt: Number.NEGATIVE_INFINITY,
+        recordReadEndedAt: Number.NEGATIVE_INFINITY,
+        intentReadBeganAt: Number.NEGATIVE_INFINITY,
+        intentReadEndedAt: Number.NEGATIVE_INFINITY,
+        socketReadBeganAt: Number.NEGATIVE_INFINITY,
+        mayProbeFail: false,
+        failuresInRow: 0,
+        lastApi: "none",
+        lastTcp: "none",
+        answeredBy: undefined,
+        deadGuestAnswers: 0,
+        shutDownAnswers: 0,
+        apiWellKey: undefined,
+        tcpWellKey: undefined,
+        aliveKey: undefined,
+        migratedContent: undefined,
+      };
+      this.#vms.set(id, vm);
+    }
+    return vm;
+  }
+
+  recordBeganAt(id: string): number {
+    return Math.max(this.of(id).recordReadBeganAt, this.listBeganAt);
+  }
+
+  recordEndedAt(id: string): number {
+    return Math.max(this.of(id).recordReadEndedAt, this.listEndedAt);
+  }
+
+  intentBeganAt(id: string): number {
+    return Math.max(this.of(id).intentReadBeganAt, this.intentListBeganAt);
+  }
+
+  intentEndedAt(id: string): number {
+    return Math.max(this.of(id).intentReadEndedAt, this.intentListEndedAt);
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * What the agent says of its work: every attempt ends once, waits its time, and ends well only when seen to.
+ * @module
+ */
+
+import type { ReliabilityEvent } from "../../../src/domain/event.ts";
+import type { AgentLife } from "../agent_life.ts";
+import { mainsOf } from "../ownership.ts";
+import { isLiving } from "../sim_process.ts";
+import type { Checker, MakeChecker } from "../watch.ts";
+
+interface Account {
+  /** The attempt that has begun and not ended in this life. */
+  open: { readonly attempt: number; readonly at: number } | undefined;
+  /** Since when the VM counts as lost, in this life. */
+  orphan: { readonly isProof: boolean } | undefined;
+  /** Last attempt that failed, and last instant at which the VM was found lost: waits run from the later. */
+  failedAt: number;
+  lostAt: number;
+  lastAttempt: number;
+  /** When what was counted so far was forgiven or lost, with good reason. */
+  resetAt: number;
+  launchedAt: number;
+}
+
+const SLACK = 0.98;
+const PROOFS: ReadonlySet<string> = new Set(["process_dead", "process_mismatch", "guest_not_running"]);
+
+export const watchAccounts: MakeChecker = (world, blame) => {
+  const { host } = world;
+  const accounts = new Map<string, Account>();
+  const accountOf = (id: string): Account => {
+    let account = accounts.get(id);
+    if (account === undefined) {
+      account = {
+        open: undefined,
+        orphan: undefined,
+        failedAt: Number.NEGATIVE_INFINITY,
+        lostAt: Number.NEGATIVE_INFINITY,
+        lastAttempt: 0,
+        resetAt: 0,
+        launchedAt: Number.NEGATIVE_INFINITY,
+      };
+      accounts.set(id, account);
+    }
+    return account;
+  };
+
+  const begin = (life: AgentLife, id: string, attempt: number): void => {
+    const account = accountOf(id);
+    if (account.open !== undefined) {
+      blame(
+        "every attempt ends in exactly one way",
+        id,
+        `attempt ${attempt} begins while ${account.open.attempt} is open`,
+      );
+    }
+    account.open = { attempt, at: host.now };
+    const isForgiven = isExcused(life, id, account);
+    if (attempt <= account.lastAttempt && !isForgiven) {
+      blame("attempts are counted until the VM is stable", id, `attempt ${attempt} after ${account.lastAttempt}`);
+    }
+    if (attempt >= 2 && !isForgiven) {
+      const waitMs = minimumWaitMs(id, attempt);
+      const waitedMs = host.now - account.failedAt;
+      if (waitedMs < waitMs) {
+        blame("retries wait", id, `attempt ${attempt} after ${waitedMs} ms, not ${waitMs}`);
+      }
+    }
+    account.lastAttempt = attempt;
+    account.resetAt = Number.NEGATIVE_INFINITY;
+  };
+
+  /** Whether the count may have begun anew since the last attempt: stable, another record, forgotten state, or "try now". */
+  const isExcused = (life: AgentLife, id: string, account: Account): boolean => {
+    const since = Math.max(account.failedAt, account.launchedAt);
+    return (
+      host.registry.changedAt(id) > since - 1_000 ||
+      host.store.runtimeDisturbedAt > since - 1_000 ||
+      !host.store.isRuntimeWritable ||
+      world.cleanStopAt > since - 1_000 ||
+      world.policyChangedAt > since ||
+      account.resetAt > since ||
+      life.startedAt > since + world.recoveryPolicy(id).stableAfterMs
+    );
+  };
+
+  const minimumWaitMs = (id: string, attempt: number): number => {
+    const policy = world.recoveryPolicy(id);
+    const backoffMs = policy.retryIntervalMs * policy.backoffFactor ** (attempt - 2);
+    const waitMs =
+      attempt > policy.maxRetries ? policy.rearmIntervalMs : Math.min(backoffMs, policy.maxRetryIntervalMs);
+    return waitMs * (1 - policy.jitter) * SLACK;
+  };
+
+  const end = (id: string, how: string): void => {
+    const account = accountOf(id);
+    if (account.open === undefined) blame("every attempt ends in exactly one way", id, `${how} without an attempt`);
+    account.open = undefined;
+  };
+
+  const seenHealthy = (life: AgentLife, event: Extract<ReliabilityEvent, { type: "recovery_successful" }>): void => {
+    const { vmId: id } = event;
+    const process = host.processes.past(event.process);
+    const known = life.knowledge.of(id);
+    if (process === undefined || process.role !== "vmm" || process.vm !== id) {
+      blame("recovered means seen healthy", id, "no such process of this VM ever was");
+      return;
+    }
+    const wellKey = event.vmm === "process" ? known.aliveKey : known.apiWellKey;
+    if (wellKey !== process.key) {
+      blame("recovered means seen healthy", id, `last seen well: ${wellKey ?? "nothing"}, not ${process.key}`);
+    }
+    const record = host.registry.lastRecord(id);
+    const isRecordOld = host.registry.changedAt(id) < process.startedAt - 1_000;
+    if (isRecordOld && record?.guest.tcp !== undefined && known.tcpWellKey !== process.key) {
+      blame("recovered means seen healthy", id, `its guest was last seen well: ${known.tcpWellKey ?? "never"}`);
+    }
+  };
+
+  const judgeDeath = (life: AgentLife, id: string): void => {
+    const record = host.registry.inForce(id);
+    if (record === undefined || host.registry.changedAt(id) > life.knowledge.recordBeganAt(id)) return;
+    for (const main of mainsOf(host.processes, record)) {
+      if (main.startedAt <= life.knowledge.scanBeganAt && isLiving(main)) {
+        blame("proof is true", id, `reported dead while ${main.exe} ${main.identity.pid} lives (${main.state})`);
+      }
+    }
+  };
+
+  const checker: Checker = {
+    onLifeBegun(life) {
+      if (world.agent !== undefined && world.agent !== life) return;
+      for (const account of accounts.values()) {
+        account.open = undefined;
+        account.orphan = undefined;
+      }
+    },
+
+    onLifeEnded(life, how) {
+      if (how !== "stopped" || !life.holdsLock) return;
+      for (const [id, account] of accounts) {
+        if (account.open !== undefined) {
+          blame(
+            "every attempt ends in exactly one way",
+            id,
+            `the agent stopped with attempt ${account.open.attempt} open`,
+          );
+        }
+      }
+    },
+
+    onLaunch(life, request) {
+      const id = request.record.id;
+      const account = accountOf(id);
+      const policy = world.recoveryPolicy(id);
+      let inFlight = 0;
+      for (const [otherId, other] of accounts) {
+        const isOpen = other.open !== undefined && other.launchedAt >= other.open.at;
+        const isStarting = host.now - other.launchedAt < world.recoveryPolicy(otherId).startTimeoutMs * 0.9;
+        if (otherId !== id && isOpen && isStarting && other.launchedAt >= life.startedAt) inFlight++;
+      }
+      const slots = Math.max(policy.maxConcurrentRecoveries, world.previousPolicy.recovery.maxConcurrentRecoveries);
+      if (inFlight >= slots) {
+        blame("at most max_concurrent_recoveries at once", id, `launch beside ${inFlight} others, ${slots} allowed`);
+      }
+      if (account.open === undefined)
+        blame("every launch belongs to an attempt", id, "launch without an attempt event");
+      account.launchedAt = host.now;
+    },
+
+    onEvent(life, event) {
+      if (!life.holdsLock) return;
+      switch (event.type) {
+        case "recovery_attempting":
+        case "vm_starting":
+          begin(life, event.vmId, event.attempt);
+          return;
+        case "attempt_failed": {
+          end(event.vmId, "a failure");
+          const account = accountOf(event.vmId);
+          if (event.cause === "abandoned") {
+            account.resetAt = host.now;
+            account.lastAttempt = Math.min(account.lastAttempt, event.attempt - 1);
+          } else {
+            account.failedAt = host.now;
+          }
+          return;
+        }
+        case "recovery_successful":
+          end(event.vmId, "a success");
+          seenHealthy(life, event);
+          accountOf(event.vmId).orphan = undefined;
+          return;
+        case "vm_started":
+          end(event.vmId, "a success");
+          accountOf(event.vmId).orphan = undefined;
+          return;
+        case "orphan_detected": {
+          const account = accountOf(event.vmId);
+          const isProof = PROOFS.has(event.reason);
+          if (account.orphan !== undefined && (account.orphan.isProof || !isProof)) {
+            blame("one loss is reported once", event.vmId, `orphan_detected (${event.reason}) again`);
+          }
+          account.orphan = { isProof };
+          const wasStableMs = host.now - Math.max(account.launchedAt, account.failedAt);
+          const stableAfterMs = Math.min(
+            world.recoveryPolicy(event.vmId).stableAfterMs,
+            world.previousPolicy.recovery.stableAfterMs,
+          );
+          if (wasStableMs >= stableAfterMs * 0.9) account.resetAt = host.now;
+          account.lostAt = host.now;
+          if (event.reason === "process_dead") judgeDeath(life, event.vmId);
+          return;
+        }
+        case "recovery_exhausted": {
+          const { maxRetries } = world.recoveryPolicy(event.vmId);
+          const retriesMin = Math.min(maxRetries, world.previousPolicy.recovery.maxRetries);
+          if (event.attempts < retriesMin) {
+            blame("it gives up only after max_retries", event.vmId, `after ${event.attempts} of ${maxRetries}`);
+          }
+          return;
+        }
+        case "health_restored":
+        case "monitoring_started":
+        case "vm_adopted":
+        case "vm_stopped":
+        case "vm_created":
+        case "vm_deleted": {
+          const account = accountOf(event.vmId);
+          account.orphan = undefined;
+          if (event.type !== "monitoring_started") account.resetAt = host.now;
+          if (event.type === "vm_deleted") judgeDeletion(event.vmId);
+          return;
+        }
+        case "vm_paused":
+          accountOf(event.vmId).orphan = undefined;
+          return;
+        default:
+          return;
+      }
+    },
+  };
+
+  const judgeDeletion = (id: string): void => {
+    const { registry } = host;
+    const isMassLoss = registry.mode === "empty" && registry.ids().length > 1;
+    if (isMassLoss && world.inspectedAt < registry.changedAt(id)) {
+      blame(
+        "an empty registry does not mean no VMs",
+        id,
+        "vm_deleted while the registry is empty and nobody confirmed it",
+      );
+    }
+    if (registry.mode === "unreadable" && registry.fileKind(id) !== "absent") {
+      blame("an unreadable registry does not mean no VMs", id, "vm_deleted");
+    }
+  };
+
+  return checker;
+};

@@ -1,0 +1,65 @@
+/**
+ * Runs the simulator on a broken core: a copy of the sources with one change, in a temporary directory.
+ *
+ * So the core needs no switches by which it could be broken.
+ * @module
+ */
+
+import { spawn } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { MUTANTS, type Mutant } from "./mutants.ts";
+
+const TOP = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * @param args for `main.ts` there
+ * @returns its exit code: 1 when the mutant was caught
+ * @throws {Error} when there is no such mutant, or its text does not occur exactly once
+ */
+export async function runMutant(name: string, args: readonly string[]): Promise<number> {
+  const mutant = MUTANTS.find((each) => each.name === name);
+  if (mutant === undefined) {
+    const names = MUTANTS.map((each) => each.name).join(", ");
+    throw new Error(`Cannot run a mutant as it must be one of ${names}: current value is ${name}`);
+  }
+  const directory = await mkdtemp(join(tmpdir(), "metald-mutant-"));
+  try {
+    await copyBroken(mutant, directory);
+    return await runThere(directory, args);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function copyBroken(mutant: Mutant, directory: string): Promise<void> {
+  for (const path of ["src", "test/sim", "package.json"]) {
+    await cp(join(TOP, path), join(directory, path), { recursive: true });
+  }
+  await symlink(join(TOP, "node_modules"), join(directory, "node_modules"));
+  const path = join(directory, mutant.file);
+  const source = await readFile(path, "utf8");
+  const count = source.split(mutant.find).length - 1;
+  if (count !== 1) {
+    throw new Error(
+      `Cannot break ${mutant.file} as the text of ${mutant.name} must occur once: current value is ${count}`,
+    );
+  }
+  await writeFile(
+    path,
+    source.replace(mutant.find, () => mutant.replace),
+  );
+}
+
+function runThere(directory: string, args: readonly string[]): Promise<number> {
+  const runtimeArgs = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+  const script = join(directory, "test/sim/main.ts");
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...runtimeArgs, script, ...args], { cwd: directory, stdio: "inherit" });
+    child.on("error", reject);
+    child.on("close", (code) => resolve(code ?? 70));
+  });
+}
