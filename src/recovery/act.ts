@@ -16,9 +16,9 @@ import type { Report } from "../ports/report.ts";
 import type { SaveOutcome } from "../ports/state_store.ts";
 import type { EffectivePolicy } from "./effective_policy.ts";
 import type { FreshIntent } from "./fresh_intent.ts";
+import type { Observation } from "./observation.ts";
 import type { Users } from "./ownership.ts";
 import type { Main } from "./vm.ts";
-import type { Observation } from "./vm_recovery.ts";
 
 export interface ActPorts extends ProbePorts {
   readonly launcher: Launcher;

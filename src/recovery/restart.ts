@@ -17,10 +17,10 @@ import { probe } from "../health/probe.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endProcess } from "./end_process.ts";
 import { fence, mainOf, notEnded } from "./fence.ts";
+import type { RestartOutcome } from "./observation.ts";
 import { forceForbiddenBy, provesNoGuest } from "./orphan.ts";
 import { attribute, vmmOf } from "./ownership.ts";
 import type { Main } from "./vm.ts";
-import type { RestartOutcome } from "./vm_recovery.ts";
 import type { RestartMode } from "./work_wanted.ts";
 
 export interface RestartSubject extends ActSubject {

@@ -11,8 +11,8 @@ import type { VmRecord } from "../domain/vm_record.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endProcess } from "./end_process.ts";
 import { fence, notEnded } from "./fence.ts";
+import type { StopOutcome } from "./observation.ts";
 import type { Main } from "./vm.ts";
-import type { StopOutcome } from "./vm_recovery.ts";
 
 const QUESTION_TIMEOUT_MS = 5_000;
 

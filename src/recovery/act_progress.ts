@@ -1,0 +1,107 @@
+/**
+ * How an act on a VM gets on, and what its outcome means.
+ *
+ * Pure.
+ * @module
+ */
+
+import { sameProcess } from "../domain/process.ts";
+import { after } from "../domain/time.ts";
+import { unreachable } from "../domain/unreachable.ts";
+import { CLEAN_SHEET, recordSuccess } from "../health/vm_health.ts";
+import { block, unfenceable } from "./blocking.ts";
+import type { Draft } from "./draft.ts";
+import { adopt, startMonitoring, stopMonitoring } from "./monitoring.ts";
+import type { RestartOutcome, StopOutcome } from "./observation.ts";
+import { becomeHealthy } from "./saw_probe.ts";
+import { ABANDONED_PAUSE_MS, endFailedAttempt, enterWaiting, failOpenAttempt, resume } from "./waiting.ts";
+
+export function restartBegan(draft: Draft): void {
+  const { situation, vm } = draft;
+  const { now, record, recovery } = situation;
+  const attempt = vm.attempts + 1;
+  draft.enter({ name: "fencing", since: now });
+  // A blocked VM is looked at again and again: only the first look of an attempt is news.
+  if (vm.saidStarting === attempt) return;
+  draft.set({ saidStarting: attempt });
+  const reason = vm.loss?.reason;
+  if (reason === undefined) draft.report({ type: "vm_starting", vmId: record.id, attempt });
+  else draft.report({ type: "recovery_starting", vmId: record.id, reason, attempt, maxRetries: recovery.maxRetries });
+}
+
+export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
+  const { situation, vm } = draft;
+  const { now, recovery } = situation;
+  switch (outcome.kind) {
+    case "healthy":
+      if (vm.main === undefined || !sameProcess(vm.main.identity, outcome.main.identity))
+        draft.set({ main: outcome.main });
+      startMonitoring(draft, outcome.main);
+      draft.set({ health: recordSuccess(CLEAN_SHEET, now, situation.health).health, lastWellAt: now });
+      becomeHealthy(draft);
+      return;
+    case "slow":
+      // Its attempt stays open: the next probe that succeeds makes it a success, its death a failure.
+      draft.set({ main: outcome.main, health: CLEAN_SHEET, why: "not seen healthy before start_timeout" });
+      startMonitoring(draft, outcome.main);
+      draft.enter({ name: "suspect", since: now });
+      return;
+    case "found":
+      failOpenAttempt(draft, "abandoned", "another process of the VM was found", 0);
+      adopt(draft, outcome.main);
+      return;
+    case "well_again":
+      draft.enter({ name: "suspect", since: now });
+      return;
+    case "attempt_failed":
+      stopMonitoring(draft);
+      endFailedAttempt(draft, outcome.cause, outcome.error);
+      if (outcome.cause === "abandoned") draft.set({ notBefore: after(now, ABANDONED_PAUSE_MS) });
+      return;
+    case "blocked":
+      if (vm.main === undefined && situation.record.desired === "stopped") enterWaiting(draft);
+      else block(draft, outcome.reason, outcome.detail, after(now, recovery.retryIntervalMs));
+      return;
+    case "unfenceable":
+      unfenceable(draft, outcome.detail);
+      return;
+    case "abandoned":
+      resume(draft, outcome.detail);
+      return;
+    default:
+      unreachable(outcome);
+  }
+}
+
+export function stopEnded(draft: Draft, outcome: StopOutcome): void {
+  const { situation, vm } = draft;
+  const { now, record, recovery } = situation;
+  switch (outcome.kind) {
+    case "stopped": {
+      const process = vm.main?.identity;
+      stopMonitoring(draft);
+      draft.set({ loss: undefined, openAttempt: undefined, attempts: 0, saidBlocked: undefined, why: undefined });
+      draft.enter({ name: "stopped", since: now });
+      draft.report({
+        type: "vm_stopped",
+        vmId: record.id,
+        vmm: vm.main?.runsWith.vmm ?? record.vmm,
+        process,
+        durationMs: outcome.durationMs,
+      });
+      return;
+    }
+    case "blocked":
+      block(draft, outcome.reason, outcome.detail, after(now, recovery.rearmIntervalMs));
+      return;
+    case "unfenceable":
+      unfenceable(draft, outcome.detail);
+      return;
+    case "abandoned":
+      draft.set({ notBefore: after(now, ABANDONED_PAUSE_MS), why: outcome.detail });
+      draft.enter({ name: "verifying", since: now });
+      return;
+    default:
+      unreachable(outcome);
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * A step of a VM's life in the making: the state as it changes, and what is to be reported of it.
+ *
+ * The functions that build a step share one draft, so that a step that has several reasons says each once.
+ *
+ * Pure.
+ * @module
+ */
+
+import type { ReliabilityEvent } from "../domain/event.ts";
+import type { Phase, Situation, Vm } from "./vm.ts";
+
+export interface Step {
+  readonly vm: Vm;
+  readonly events: readonly ReliabilityEvent[];
+}
+
+/** A step in the making. */
+export class Draft {
+  vm: Vm;
+  readonly events: ReliabilityEvent[] = [];
+  readonly situation: Situation;
+
+  constructor(vm: Vm, situation: Situation) {
+    this.vm = vm;
+    this.situation = situation;
+  }
+
+  set(change: Partial<Vm>): void {
+    this.vm = { ...this.vm, ...change };
+  }
+
+  /** Enters a phase; staying in one keeps its `since`. */
+  enter(phase: Phase): void {
+    const since = phase.name === this.vm.phase.name ? this.vm.phase.since : phase.since;
+    this.vm = { ...this.vm, phase: { ...phase, since } };
+  }
+
+  report(event: ReliabilityEvent): void {
+    this.events.push(event);
+  }
+}

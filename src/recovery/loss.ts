@@ -1,0 +1,44 @@
+/**
+ * The loss of a VM, and its end by its own will.
+ *
+ * Pure.
+ * @module
+ */
+
+import type { DetectionSource, OrphanReason } from "../domain/event.ts";
+import type { ProcessIdentity } from "../domain/process.ts";
+import type { Draft } from "./draft.ts";
+import type { Main } from "./vm.ts";
+
+export function reportOrphan(
+  draft: Draft,
+  reason: OrphanReason,
+  evidence: string,
+  main: Main | undefined,
+  detect: DetectionSource,
+  detectionDelayMs: number | undefined,
+): void {
+  const { situation, vm } = draft;
+  const at = vm.loss?.at ?? vm.health.failingSince ?? situation.now;
+  draft.set({ loss: { reason, at }, why: evidence });
+  draft.report({
+    type: "orphan_detected",
+    vmId: situation.record.id,
+    vmm: main?.runsWith.vmm ?? situation.record.vmm,
+    process: main?.identity,
+    reason,
+    evidence,
+    lastSeenAgoMs: vm.lastWellAt === undefined ? undefined : situation.now - vm.lastWellAt,
+    downtimeMs: situation.now - at,
+    detect,
+    detectionDelayMs,
+  });
+}
+
+/** It ended, and its restart policy leaves it so. */
+export function leaveExited(draft: Draft, process: ProcessIdentity | undefined, exitCode: number | undefined): void {
+  const { record, now } = draft.situation;
+  draft.set({ loss: undefined, exitedForContent: record.contentHash, why: undefined });
+  draft.enter({ name: "stopped", since: now });
+  draft.report({ type: "vm_exited", vmId: record.id, vmm: record.vmm, process, exitCode });
+}
