@@ -50,6 +50,7 @@ export interface VmmSubject {
 /** Long enough for a loaded machine to answer, short enough to wait for silence. */
 const PATIENT_MS = 10_000;
 const IMPATIENT_MS = 300;
+const TEST_TIMEOUT_MS = 60_000;
 
 const GUEST_STATES: readonly GuestState[] = ["running", "not_started", "paused", "shut_down", "busy"];
 
@@ -71,7 +72,7 @@ const MISCONDUCT: readonly {
 
 export function vmmContract({ name, open, cannot = [] }: VmmSubject): void {
   const test = (title: string, body: (fixture: VmmFixture) => Promise<void>): void => {
-    it(title, async () => {
+    it(title, { timeout: TEST_TIMEOUT_MS }, async () => {
       const fixture = await open();
       try {
         await body(fixture);

@@ -1,0 +1,102 @@
+/**
+ * The real agent in a process of its own, watched by what an operator would watch: its log.
+ *
+ * It is the compiled binary where that is newer than every source, else the same sources run by the pinned Bun, or by
+ * Deno where `METALD_TEST_RUNTIME=deno`.
+ * @module
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type LogLine, parseLogfmt } from "./logfmt_line.ts";
+import { waitFor } from "./wait.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BINARY = join(ROOT, "dist/metald");
+const MAIN = join(ROOT, "src/main.ts");
+
+export interface Agent {
+  readonly pid: number;
+  /** The lines so far, oldest first. */
+  lines(): readonly LogLine[];
+  /** All that it wrote, for a failing test's message. */
+  text(): string;
+  /** Those whose fields equal `fields`. */
+  linesWith(fields: LogLine): readonly LogLine[];
+  /** Resolves with the first such line, once it is there. */
+  waitForLine(fields: LogLine): Promise<LogLine>;
+  /** Resolves with its exit code, or the signal that ended it. */
+  readonly exited: Promise<number | string>;
+  /** Sends a signal and waits for its end. */
+  end(signal: "SIGTERM" | "SIGKILL"): Promise<number | string>;
+}
+
+export function agentCommand(): readonly [string, ...string[]] {
+  if (process.env["METALD_TEST_RUNTIME"] === "deno") return [join(ROOT, "node_modules/.bin/deno"), "run", "-A", MAIN];
+  return binaryIsFresh() ? [BINARY] : [join(ROOT, "node_modules/bun/bin/bun.exe"), MAIN];
+}
+
+/** Starts `metald run` and does not wait for anything. */
+export function startAgent(configPath: string): Agent {
+  const [program, ...args] = agentCommand();
+  const { JOURNAL_STREAM: _journal, NOTIFY_SOCKET: _notify, METALD_CONFIG: _config, ...env } = process.env;
+  // In a process group of its own: what ends the test's terminal ends no agent half-way.
+  const child = spawn(program, [...args, "run", "--config", configPath], {
+    cwd: "/",
+    env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`Cannot start the agent as there is no such program: ${program}`);
+  let text = "";
+  let rest = "";
+  const lines: LogLine[] = [];
+  child.stdout.on("data", (bytes: Buffer) => {
+    text += bytes.toString();
+    const pieces = (rest + bytes.toString()).split("\n");
+    rest = pieces.pop() ?? "";
+    for (const piece of pieces) {
+      const line = parseLogfmt(piece);
+      if (line !== undefined) lines.push(line);
+    }
+  });
+  child.stderr.on("data", (bytes: Buffer) => {
+    text += bytes.toString();
+  });
+  const exited = exitOf(child);
+  const linesWith = (fields: LogLine): readonly LogLine[] =>
+    lines.filter((line) => Object.entries(fields).every(([key, value]) => line[key] === value));
+  return {
+    pid,
+    lines: () => lines,
+    text: () => text,
+    linesWith,
+    waitForLine: (fields) =>
+      waitFor(
+        `the agent says ${JSON.stringify(fields)}`,
+        () => linesWith(fields)[0],
+        () => text.slice(-8000),
+      ),
+    exited,
+    end: (signal) => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+async function exitOf(child: ChildProcess): Promise<number | string> {
+  const [code, signal] = await once(child, "exit");
+  return code ?? signal;
+}
+
+function binaryIsFresh(): boolean {
+  const built = statSync(BINARY, { throwIfNoEntry: false });
+  if (built === undefined) return false;
+  const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
+  return sources.every((path) => statSync(join(ROOT, "src", path)).mtimeMs <= built.mtimeMs);
+}
