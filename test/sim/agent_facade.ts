@@ -21,6 +21,7 @@ import { AGENT_UID, uidOf } from "./ownership.ts";
 import { factsOf, isLiving, type SimProcess } from "./sim_process.ts";
 import type { SimVm } from "./sim_vm.ts";
 import { rawWord } from "./sim_vmm.ts";
+import type { Act } from "./watch.ts";
 import type { World } from "./world.ts";
 
 const BLIND = { kind: "unknown", error: "EMFILE: too many open files" } as const;
@@ -35,6 +36,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
   const { host } = world;
   const { clock, random } = host;
   const { knowledge } = life;
+  const actNow = (): Act => ({ life, known: knowledge.copy() });
 
   return {
     version: "sim",
@@ -147,25 +149,27 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
             if (process?.vm !== undefined) knowledge.of(process.vm).aliveKey = process.key;
           },
         }),
-      signal: (identity, signal) =>
-        life.call({
+      signal: (identity, signal) => {
+        const act = actNow();
+        return life.call({
           effect: (): SignalOutcome => {
             const process = host.processes.get(identity);
             if (process === undefined || !isLiving(process)) return { kind: "gone" };
             host.log.write(signal, process.vm ?? "-", `${process.exe} ${process.identity.pid} by agent ${life.number}`);
-            for (const checker of world.checkers) checker.onSignal?.(life, process, signal);
+            for (const checker of world.checkers) checker.onSignal?.(act, process, signal);
             if (signal === "SIGTERM") process.terminatedAt ??= clock.now;
             host.signal(process, signal);
             return { kind: "sent" };
           },
-        }),
+        });
+      },
       sleepsIn: (identity) =>
         life.call({ effect: () => (host.processes.get(identity)?.state === "D" ? "io_schedule" : undefined) }),
     },
     processEvents: { watch: (identity, onExit) => world.watchExit(life, identity, onExit) },
     launcher: {
       kind: host.launcherKind,
-      launch: (request) => launch(world, life, request),
+      launch: (request) => launch(world, actNow(), request),
       inspect: (id) =>
         life.call({
           effect: (): LauncherState => {
@@ -205,15 +209,17 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
           late: { afterMs: timeoutMs, value: MUTE },
         });
       },
-      shutdown: (target) =>
-        life.call({
+      shutdown: (target) => {
+        const act = actNow();
+        return life.call({
           effect: (): ShutdownRequest => {
             const server = host.serverOf(target.socket);
             host.log.write("shutdown request", target.id, `by agent ${life.number}`);
-            for (const checker of world.checkers) checker.onShutdownRequest?.(life, target.id, server);
+            for (const checker of world.checkers) checker.onShutdownRequest?.(act, target.id, server);
             return shutDownGuest(world, server);
           },
-        }),
+        });
+      },
       socketState: (path, timeoutMs) =>
         life.call({
           effect: (): SocketState => {
@@ -278,27 +284,31 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
         }),
     },
     hooks: {
-      run: (request) =>
-        life.call({
+      run: (request) => {
+        const act = actNow();
+        return life.call({
           effect: (): HookOutcome => {
-            for (const checker of world.checkers) checker.onHook?.(life, request.vmId);
+            for (const checker of world.checkers) checker.onHook?.(act, request.vmId);
             const fails = host.vms.get(request.vmId)?.hooksFail === true;
             host.log.write("hook", request.vmId, `${request.hook} ${fails ? "fails" : "runs"}`);
             return fails ? { kind: "failed", error: "exit code 1" } : DONE;
           },
           takesMs: () => (random.chance(0.2) ? random.betweenMs(0, request.timeoutMs) : 0),
-        }),
-      removeLeftovers: (paths) =>
-        life.call({
+        });
+      },
+      removeLeftovers: (paths) => {
+        const act = actNow();
+        return life.call({
           effect: (): HookOutcome => {
             for (const path of paths) {
               if (!host.sockets.has(path)) continue;
-              for (const checker of world.checkers) checker.onUnlink?.(life, path);
+              for (const checker of world.checkers) checker.onUnlink?.(act, path);
               host.sockets.delete(path);
             }
             return DONE;
           },
-        }),
+        });
+      },
     },
     stateStore: {
       load: () => life.call({ effect: () => host.store.load(host.processes.bootId) }),
@@ -397,7 +407,8 @@ function noteAnswer(
     known.shutDownAnswers = 0;
   }
   const isForged = server?.instance !== undefined && server.instance.apiMode !== "ok";
-  if (isForged) known.mayProbeFail = true;
+  // An answer in another's name is a failure; so is that of a process which the agent does not take for the main.
+  if (isForged || server?.key !== known.aliveKey) known.mayProbeFail = true;
   switch (answer.guest) {
     case "running":
       known.deadGuestAnswers = 0;
@@ -433,8 +444,9 @@ function shutDownGuest(world: World, server: SimProcess | undefined): ShutdownRe
  * Launching is the one effect that an agent's death does not always stop: a child already forked runs on and shows its mark only
  * when it has begun its program, and a job once queued is carried out.
  */
-function launch(world: World, life: AgentLife, request: LaunchRequest): Promise<LaunchOutcome> {
+function launch(world: World, act: Act, request: LaunchRequest): Promise<LaunchOutcome> {
   const { host } = world;
+  const { life } = act;
   const { clock, random } = host;
   const id = request.record.id;
   const isForkedAt = clock.now;
@@ -454,12 +466,12 @@ function launch(world: World, life: AgentLife, request: LaunchRequest): Promise<
     return life.call({
       effect: () => {
         isOver = true;
-        return takeLaunch(world, life, request);
+        return takeLaunch(world, act, request);
       },
       takesMs: launchTakesMs,
     });
   }
-  return life.call({ effect: () => takeLaunch(world, life, request), takesMs: launchTakesMs });
+  return life.call({ effect: () => takeLaunch(world, act, request), takesMs: launchTakesMs });
 }
 
 const LAUNCH_TIMEOUT_MS = 10_000;
@@ -468,14 +480,14 @@ function launchTakesMs(outcome: LaunchOutcome): number {
   return outcome.kind === "unknown" ? LAUNCH_TIMEOUT_MS : 0;
 }
 
-function takeLaunch(world: World, life: AgentLife, request: LaunchRequest): LaunchOutcome {
+function takeLaunch(world: World, act: Act, request: LaunchRequest): LaunchOutcome {
   const { host } = world;
   const { record } = request;
   const vm = host.vms.get(record.id);
   world.trip("launch", record.id);
   if (vm === undefined) return { kind: "refused", error: "no such program" };
-  host.log.write("launch", vm.id, `incarnation ${request.incarnation} by agent ${life.number}`);
-  for (const checker of world.checkers) checker.onLaunch?.(life, request);
+  host.log.write("launch", vm.id, `incarnation ${request.incarnation} by agent ${act.life.number}`);
+  for (const checker of world.checkers) checker.onLaunch?.(act, request);
   if (vm.launchesToRefuse > 0) {
     vm.launchesToRefuse--;
     return { kind: "refused", error: "EAGAIN: resource temporarily unavailable" };

@@ -66,6 +66,20 @@ export class AgentKnowledge {
     return vm;
   }
 
+  /** What is known now, to judge by later: between the call of a port and its effect more may come to be known. */
+  copy(): AgentKnowledge {
+    const copy = new AgentKnowledge();
+    for (const [id, vm] of this.#vms) copy.#vms.set(id, { ...vm });
+    for (const [path, beganAt] of this.diskReadBeganAt) copy.diskReadBeganAt.set(path, beganAt);
+    copy.scanBeganAt = this.scanBeganAt;
+    copy.listBeganAt = this.listBeganAt;
+    copy.listEndedAt = this.listEndedAt;
+    copy.intentListBeganAt = this.intentListBeganAt;
+    copy.intentListEndedAt = this.intentListEndedAt;
+    copy.hostReadBeganAt = this.hostReadBeganAt;
+    return copy;
+  }
+
   recordBeganAt(id: string): number {
     return Math.max(this.of(id).recordReadBeganAt, this.listBeganAt);
   }

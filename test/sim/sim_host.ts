@@ -137,6 +137,7 @@ export class SimHost {
       other.parentPid = 1;
       if (other.role === "helper" && this.random.chance(0.7)) this.#endSoon(other);
     }
+    if (process.unit !== undefined && process.sessionId === process.identity.pid) this.#endUnit(process);
     if (process.role === "vmm") {
       for (const other of this.processes.living()) {
         if (other.role === "wrapper" && process.parentPid === other.identity.pid) this.#endSoon(other);
@@ -273,6 +274,14 @@ export class SimHost {
       return;
     }
     this.sockets.set(instance.socket, { server: process });
+  }
+
+  /** A service whose main process has ended is stopped: systemd ends the rest of its control group. */
+  #endUnit(main: SimProcess): void {
+    for (const other of this.processes.living()) {
+      if (other === main || other.unit !== main.unit || other.sessionId !== main.sessionId) continue;
+      this.clock.after(this.random.betweenMs(0, 2_000), () => this.signal(other, "SIGKILL"));
+    }
   }
 
   #endSoon(process: SimProcess): void {

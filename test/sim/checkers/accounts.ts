@@ -4,26 +4,32 @@
  */
 
 import type { ReliabilityEvent } from "../../../src/domain/event.ts";
+import type { ProcessIdentity } from "../../../src/domain/process.ts";
 import type { AgentLife } from "../agent_life.ts";
 import { mainsOf } from "../ownership.ts";
-import { isLiving } from "../sim_process.ts";
 import type { Checker, MakeChecker } from "../watch.ts";
 
 interface Account {
-  /** The attempt that has begun and not ended in this life. */
-  open: { readonly attempt: number; readonly at: number } | undefined;
-  /** Since when the VM counts as lost, in this life. */
-  orphan: { readonly isProof: boolean } | undefined;
-  /** Last attempt that failed, and last instant at which the VM was found lost: waits run from the later. */
+  /** The attempt that has begun and not ended. Inherited: in an earlier life, whose state may be lost. */
+  open: { readonly attempt: number; readonly at: number; readonly isInherited: boolean } | undefined;
+  /** A first start has been announced; its attempts are not, one by one. */
+  isStartSaid: boolean;
+  /** An agent that is killed between saying how an attempt ended and writing it down leaves that to its successor to say again. */
+  endedAt: number;
+  /** The VM counts as lost, in this life. */
+  orphan: { readonly isProof: boolean; readonly at: number } | undefined;
+  /** Last attempt that failed, and its number. */
   failedAt: number;
-  lostAt: number;
   lastAttempt: number;
   /** When what was counted so far was forgiven or lost, with good reason. */
   resetAt: number;
   launchedAt: number;
+  /** When the last attempt began, and when its number was judged. */
+  attemptedAt: number;
 }
 
 const SLACK = 0.98;
+const WRITE_DOWN_MS_MAX = 10_000;
 const PROOFS: ReadonlySet<string> = new Set(["process_dead", "process_mismatch", "guest_not_running"]);
 
 export const watchAccounts: MakeChecker = (world, blame) => {
@@ -34,28 +40,34 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     if (account === undefined) {
       account = {
         open: undefined,
+        isStartSaid: false,
+        endedAt: Number.NEGATIVE_INFINITY,
         orphan: undefined,
         failedAt: Number.NEGATIVE_INFINITY,
-        lostAt: Number.NEGATIVE_INFINITY,
         lastAttempt: 0,
         resetAt: 0,
         launchedAt: Number.NEGATIVE_INFINITY,
+        attemptedAt: Number.NEGATIVE_INFINITY,
       };
       accounts.set(id, account);
     }
     return account;
   };
 
-  const begin = (life: AgentLife, id: string, attempt: number): void => {
+  const begin = (id: string, attempt: number): void => {
     const account = accountOf(id);
-    if (account.open !== undefined) {
+    if (account.open !== undefined && !account.open.isInherited) {
       blame(
         "every attempt ends in exactly one way",
         id,
         `attempt ${attempt} begins while ${account.open.attempt} is open`,
       );
     }
-    account.open = { attempt, at: host.now };
+    account.open = { attempt, at: host.now, isInherited: false };
+  };
+
+  const judgeNumber = (life: AgentLife, id: string, attempt: number): void => {
+    const account = accountOf(id);
     const isForgiven = isExcused(life, id, account);
     if (attempt <= account.lastAttempt && !isForgiven) {
       blame("attempts are counted until the VM is stable", id, `attempt ${attempt} after ${account.lastAttempt}`);
@@ -68,12 +80,13 @@ export const watchAccounts: MakeChecker = (world, blame) => {
       }
     }
     account.lastAttempt = attempt;
+    account.attemptedAt = host.now;
     account.resetAt = Number.NEGATIVE_INFINITY;
   };
 
   /** Whether the count may have begun anew since the last attempt: stable, another record, forgotten state, or "try now". */
   const isExcused = (life: AgentLife, id: string, account: Account): boolean => {
-    const since = Math.max(account.failedAt, account.launchedAt);
+    const since = account.attemptedAt;
     return (
       host.registry.changedAt(id) > since - 1_000 ||
       host.store.runtimeDisturbedAt > since - 1_000 ||
@@ -93,13 +106,20 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     return waitMs * (1 - policy.jitter) * SLACK;
   };
 
-  const end = (id: string, how: string): void => {
+  const end = (id: string, how: string, isOfStart: boolean): void => {
     const account = accountOf(id);
-    if (account.open === undefined) blame("every attempt ends in exactly one way", id, `${how} without an attempt`);
+    const isKnown = account.open !== undefined || (isOfStart && account.isStartSaid);
+    const isSaidAgain = account.endedAt <= world.killedAt && world.killedAt - account.endedAt < WRITE_DOWN_MS_MAX;
+    if (!isKnown && !isSaidAgain) blame("every attempt ends in exactly one way", id, `${how} without an attempt`);
     account.open = undefined;
+    account.isStartSaid = false;
+    account.endedAt = host.now;
   };
 
-  const seenHealthy = (life: AgentLife, event: Extract<ReliabilityEvent, { type: "recovery_successful" }>): void => {
+  const seenHealthy = (
+    life: AgentLife,
+    event: Extract<ReliabilityEvent, { type: "recovery_successful" | "vm_started" }>,
+  ): void => {
     const { vmId: id } = event;
     const process = host.processes.past(event.process);
     const known = life.knowledge.of(id);
@@ -118,11 +138,15 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     }
   };
 
-  const judgeDeath = (life: AgentLife, id: string): void => {
+  const judgeDeath = (life: AgentLife, id: string, identity: ProcessIdentity | undefined): void => {
+    if (identity !== undefined && host.isAlive(identity)) {
+      blame("proof is true", id, `reported dead while its process ${identity.pid} lives`);
+    }
     const record = host.registry.inForce(id);
-    if (record === undefined || host.registry.changedAt(id) > life.knowledge.recordBeganAt(id)) return;
+    if (record === undefined || host.registry.changedAt(id) >= life.knowledge.recordBeganAt(id)) return;
     for (const main of mainsOf(host.processes, record)) {
-      if (main.startedAt <= life.knowledge.scanBeganAt && isLiving(main)) {
+      // A wrapper that still waits for the death of its VMM to sink in is none.
+      if (main.role === "vmm" && main.startedAt < life.knowledge.scanBeganAt) {
         blame("proof is true", id, `reported dead while ${main.exe} ${main.identity.pid} lives (${main.state})`);
       }
     }
@@ -132,31 +156,19 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     onLifeBegun(life) {
       if (world.agent !== undefined && world.agent !== life) return;
       for (const account of accounts.values()) {
-        account.open = undefined;
+        if (account.open !== undefined) account.open = { ...account.open, isInherited: true };
+        account.isStartSaid = false;
         account.orphan = undefined;
       }
     },
 
-    onLifeEnded(life, how) {
-      if (how !== "stopped" || !life.holdsLock) return;
-      for (const [id, account] of accounts) {
-        if (account.open !== undefined) {
-          blame(
-            "every attempt ends in exactly one way",
-            id,
-            `the agent stopped with attempt ${account.open.attempt} open`,
-          );
-        }
-      }
-    },
-
-    onLaunch(life, request) {
+    onLaunch({ life }, request) {
       const id = request.record.id;
       const account = accountOf(id);
       const policy = world.recoveryPolicy(id);
       let inFlight = 0;
       for (const [otherId, other] of accounts) {
-        const isOpen = other.open !== undefined && other.launchedAt >= other.open.at;
+        const isOpen = other.open !== undefined && !other.open.isInherited && other.launchedAt >= other.open.at;
         const isStarting = host.now - other.launchedAt < world.recoveryPolicy(otherId).startTimeoutMs * 0.9;
         if (otherId !== id && isOpen && isStarting && other.launchedAt >= life.startedAt) inFlight++;
       }
@@ -164,8 +176,11 @@ export const watchAccounts: MakeChecker = (world, blame) => {
       if (inFlight >= slots) {
         blame("at most max_concurrent_recoveries at once", id, `launch beside ${inFlight} others, ${slots} allowed`);
       }
-      if (account.open === undefined)
-        blame("every launch belongs to an attempt", id, "launch without an attempt event");
+      const attempt = world.savedBy(life, id)?.launchIntent?.attempt;
+      if (account.open === undefined || account.open.isInherited) {
+        if (attempt !== undefined) account.open = { attempt, at: host.now, isInherited: false };
+      }
+      if (attempt !== undefined) judgeNumber(life, id, attempt);
       account.launchedAt = host.now;
     },
 
@@ -173,11 +188,13 @@ export const watchAccounts: MakeChecker = (world, blame) => {
       if (!life.holdsLock) return;
       switch (event.type) {
         case "recovery_attempting":
+          begin(event.vmId, event.attempt);
+          return;
         case "vm_starting":
-          begin(life, event.vmId, event.attempt);
+          accountOf(event.vmId).isStartSaid = true;
           return;
         case "attempt_failed": {
-          end(event.vmId, "a failure");
+          end(event.vmId, "a failure", !event.recovery);
           const account = accountOf(event.vmId);
           if (event.cause === "abandoned") {
             account.resetAt = host.now;
@@ -188,29 +205,26 @@ export const watchAccounts: MakeChecker = (world, blame) => {
           return;
         }
         case "recovery_successful":
-          end(event.vmId, "a success");
-          seenHealthy(life, event);
-          accountOf(event.vmId).orphan = undefined;
-          return;
         case "vm_started":
-          end(event.vmId, "a success");
+          end(event.vmId, "a success", event.type === "vm_started");
+          seenHealthy(life, event);
           accountOf(event.vmId).orphan = undefined;
           return;
         case "orphan_detected": {
           const account = accountOf(event.vmId);
           const isProof = PROOFS.has(event.reason);
-          if (account.orphan !== undefined && (account.orphan.isProof || !isProof)) {
+          const isWishNew = account.orphan !== undefined && host.registry.changedAt(event.vmId) >= account.orphan.at;
+          if (account.orphan !== undefined && !isWishNew && (account.orphan.isProof || !isProof)) {
             blame("one loss is reported once", event.vmId, `orphan_detected (${event.reason}) again`);
           }
-          account.orphan = { isProof };
+          account.orphan = { isProof, at: host.now };
           const wasStableMs = host.now - Math.max(account.launchedAt, account.failedAt);
           const stableAfterMs = Math.min(
             world.recoveryPolicy(event.vmId).stableAfterMs,
             world.previousPolicy.recovery.stableAfterMs,
           );
           if (wasStableMs >= stableAfterMs * 0.9) account.resetAt = host.now;
-          account.lostAt = host.now;
-          if (event.reason === "process_dead") judgeDeath(life, event.vmId);
+          if (event.reason === "process_dead") judgeDeath(life, event.vmId, event.process);
           return;
         }
         case "recovery_exhausted": {

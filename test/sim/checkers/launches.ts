@@ -15,16 +15,16 @@ export const watchLaunches: MakeChecker = (world, blame) => {
   const { host } = world;
   /** Whether something was so since before the agent's last reading of it began. */
   const couldKnow = (since: number, readBeganAt: number): boolean =>
-    since <= Math.max(readBeganAt, host.now - EXCUSE_MS_MAX);
+    since < Math.max(readBeganAt, host.now - EXCUSE_MS_MAX);
 
   const checker: Checker = {
-    onLaunch(life, request) {
+    onLaunch(act, request) {
       const { record, incarnation } = request;
       const id = record.id;
-      const { knowledge } = life;
-      judgeIntent(world, blame, life, id, "launch");
+      const { life, known: knowledge } = act;
+      judgeIntent(world, blame, act, id, "launch");
 
-      const isRecordKnown = host.registry.changedAt(id) <= knowledge.recordBeganAt(id);
+      const isRecordKnown = host.registry.changedAt(id) < knowledge.recordBeganAt(id);
       const inForce = host.registry.inForce(id);
       if (isRecordKnown && inForce !== undefined) {
         if (inForce.desired !== "running") blame("desired stopped is never started", id, `desired ${inForce.desired}`);
@@ -49,7 +49,8 @@ export const watchLaunches: MakeChecker = (world, blame) => {
         blame("never two VMMs for one VM", id, "a launch of it is still queued");
       }
       for (const process of host.processes.living()) {
-        const isOfVm = process.vm === id || isOwned(process, record);
+        // What another started beside its VMM bears no mark, so nobody can tell.
+        const isOfVm = (process.vm === id && process.role === "vmm") || isOwned(process, record);
         if (isOfVm && couldKnow(process.startedAt, knowledge.scanBeganAt)) {
           blame("never two VMMs for one VM", id, `launch while ${describe(process)} lives`);
         }
@@ -94,14 +95,14 @@ export const watchLaunches: MakeChecker = (world, blame) => {
       }
     },
 
-    onHook(life, vmId) {
-      judgeIntent(world, blame, life, vmId, "hook");
+    onHook(act, vmId) {
+      judgeIntent(world, blame, act, vmId, "hook");
     },
 
-    onUnlink(life, path) {
-      for (const vm of host.vms.values()) if (vm.socket === path) judgeIntent(world, blame, life, vm.id, "unlink");
+    onUnlink(act, path) {
+      for (const vm of host.vms.values()) if (vm.socket === path) judgeIntent(world, blame, act, vm.id, "unlink");
       const server = host.serverOf(path);
-      if (server !== undefined && couldKnow(server.startedAt, life.knowledge.scanBeganAt)) {
+      if (server !== undefined && couldKnow(server.startedAt, act.known.scanBeganAt)) {
         blame("a socket is unlinked once nobody serves it", server.vm ?? "-", `${describe(server)} serves ${path}`);
       }
     },

@@ -7,7 +7,7 @@ import type { VmRecord } from "../../../src/domain/vm_record.ts";
 import type { AgentLife } from "../agent_life.ts";
 import { isOwned, mainsOf } from "../ownership.ts";
 import type { SimProcess } from "../sim_process.ts";
-import type { Blame, Checker, MakeChecker } from "../watch.ts";
+import type { Act, Blame, Checker, MakeChecker } from "../watch.ts";
 import type { World } from "../world.ts";
 import { describe } from "./launches.ts";
 import { judgeIntent } from "./permission.ts";
@@ -29,14 +29,8 @@ export const watchSignals: MakeChecker = (world, blame) => {
   let unhealthy = new Map<string, number>();
   let isBraking = false;
 
-  const judgeForce = (
-    life: AgentLife,
-    id: string,
-    record: VmRecord,
-    target: SimProcess,
-    act: string,
-  ): string | undefined => {
-    const known = life.knowledge.of(id);
+  const judgeForce = (act: Act, id: string, record: VmRecord, target: SimProcess, what: string): string | undefined => {
+    const known = act.known.of(id);
     const policy = world.recoveryPolicy(id);
     const isAllowed =
       record.recovery.allowDataLoss ?? (policy.allowDataLoss || world.previousPolicy.recovery.allowDataLoss);
@@ -46,7 +40,7 @@ export const watchSignals: MakeChecker = (world, blame) => {
     }
     if (!unhealthy.has(id)) return "it was not marked as unhealthy";
     if (isBraking) return "the brake is engaged";
-    if (act === "shutdown request") return undefined;
+    if (what === "shutdown request") return undefined;
     if (forcedStops.some((stop) => stop.key === target.key)) return undefined;
     if (host.store.runtimeDisturbedAt > 0) {
       forcedStops = forcedStops.filter((stop) => stop.at > host.store.runtimeDisturbedAt);
@@ -58,10 +52,10 @@ export const watchSignals: MakeChecker = (world, blame) => {
     return undefined;
   };
 
-  const judgeStop = (record: VmRecord, target: SimProcess, act: string): string | undefined => {
+  const judgeStop = (record: VmRecord, target: SimProcess, what: string): string | undefined => {
     if (record.launch === undefined) return "the record has no launch";
-    if (act === "shutdown request") return undefined;
-    if (act === "SIGKILL" && host.now - (target.terminatedAt ?? host.now) < TERM_GRACE_MS_MIN)
+    if (what === "shutdown request") return undefined;
+    if (what === "SIGKILL" && host.now - (target.terminatedAt ?? host.now) < TERM_GRACE_MS_MIN)
       return "no SIGTERM before";
     if (record.vmm === "process") return undefined;
     const isForced = record.stop === "force" || world.recoveryPolicy(record.id).allowDataLoss;
@@ -77,50 +71,50 @@ export const watchSignals: MakeChecker = (world, blame) => {
   };
 
   /** Why this record does not permit the act on a living main; undefined: it does. */
-  const objection = (life: AgentLife, record: VmRecord, target: SimProcess, act: string): string | undefined => {
-    const known = life.knowledge.of(record.id);
+  const objection = (act: Act, record: VmRecord, target: SimProcess, what: string): string | undefined => {
+    const known = act.known.of(record.id);
     const isLaunchedByAgent = target.startedBy === "agent";
     const isAnswering = known.answeredBy === target.key;
     const isEmpty = known.deadGuestAnswers >= 2 && isAnswering && isLaunchedByAgent;
     if (isEmpty || (known.shutDownAnswers >= 1 && isAnswering)) return undefined;
-    if (record.desired === "stopped") return judgeStop(record, target, act);
+    if (record.desired === "stopped") return judgeStop(record, target, what);
     if (record.vmm === "process") return "a process VM is not touched on suspicion";
-    return judgeForce(life, record.id, record, target, act);
+    return judgeForce(act, record.id, record, target, what);
   };
 
-  const judge = (life: AgentLife, target: SimProcess, act: string): void => {
+  const judge = (act: Act, target: SimProcess, what: string): void => {
     const id = vmOf(world, target);
     if (id === undefined) {
-      blame("no stranger is signalled", target.vm ?? "-", `${act} to ${describe(target)}`);
+      blame("no stranger is signalled", target.vm ?? "-", `${what} to ${describe(target)}`);
       return;
     }
-    judgeIntent(world, blame, life, id, act);
-    const records = host.registry.recordsSince(id, life.knowledge.recordBeganAt(id));
+    judgeIntent(world, blame, act, id, what);
+    const records = host.registry.recordsSince(id, act.known.recordBeganAt(id));
     const record = records[0] ?? host.registry.lastRecord(id);
     if (record === undefined) return;
-    const mains = mainsOf(host.processes, record).filter((main) => main.startedAt <= life.knowledge.scanBeganAt);
+    const mains = mainsOf(host.processes, record).filter((main) => main.startedAt < act.known.scanBeganAt);
     if (mains.length > 1) {
-      blame("two mains: touch neither", id, `${act} to ${describe(target)} beside ${mains.map(describe).join(", ")}`);
+      blame("two mains: touch neither", id, `${what} to ${describe(target)} beside ${mains.map(describe).join(", ")}`);
       return;
     }
     const main = mains[0];
     if (main === undefined) return;
     if (target.state === "D" && record.desired === "running" && !isForcible(world, id)) {
-      blame("a process in D is not touched", id, `${act} to ${describe(target)}`);
+      blame("a process in D is not touched", id, `${what} to ${describe(target)}`);
     }
-    const objections = (records.length === 0 ? [record] : records).map((each) => objection(life, each, main, act));
+    const objections = (records.length === 0 ? [record] : records).map((each) => objection(act, each, main, what));
     if (objections.every((each) => each !== undefined)) {
-      blame("no living VMM is touched on suspicion", id, `${act} to ${describe(target)}: ${objections.join("; ")}`);
+      blame("no living VMM is touched on suspicion", id, `${what} to ${describe(target)}: ${objections.join("; ")}`);
     }
   };
 
   const checker: Checker = {
-    onSignal(life, target, signal) {
-      judge(life, target, signal);
+    onSignal(act, target, signal) {
+      judge(act, target, signal);
     },
-    onShutdownRequest(life, vmId, target) {
-      judgeIntent(world, blame, life, vmId, "shutdown request");
-      if (target !== undefined && target.vm === vmId) judge(life, target, "shutdown request");
+    onShutdownRequest(act, vmId, target) {
+      judgeIntent(world, blame, act, vmId, "shutdown request");
+      if (target !== undefined && target.vm === vmId) judge(act, target, "shutdown request");
     },
     onLifeBegun(life) {
       if (world.agent !== undefined && world.agent !== life) return;
