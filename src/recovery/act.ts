@@ -61,6 +61,8 @@ export interface ActWorld {
 /** An act's subject. */
 export interface ActSubject {
   readonly id: VmId;
-  /** The main process that is known, alive or just lost. */
+  /** The main process that is known to live. */
   readonly main: Main | undefined;
+  /** The launch whose main is known to be dead. */
+  readonly deadIncarnation: number | undefined;
 }

@@ -12,7 +12,7 @@ import { CLEAN_SHEET, recordSuccess } from "../health/vm_health.ts";
 import { block, unfenceable } from "./blocking.ts";
 import type { Draft } from "./draft.ts";
 import { adopt, startMonitoring, stopMonitoring } from "./monitoring.ts";
-import type { RestartOutcome, StopOutcome } from "./observation.ts";
+import type { Observation, RestartOutcome, StopOutcome } from "./observation.ts";
 import { becomeHealthy } from "./saw_probe.ts";
 import { ABANDONED_PAUSE_MS, endFailedAttempt, enterWaiting, failOpenAttempt, resume } from "./waiting.ts";
 
@@ -22,11 +22,26 @@ export function restartBegan(draft: Draft): void {
   const attempt = vm.attempts + 1;
   draft.enter({ name: "fencing", since: now });
   // A blocked VM is looked at again and again: only the first look of an attempt is news.
-  if (vm.saidStarting === attempt) return;
-  draft.set({ saidStarting: attempt });
   const reason = vm.loss?.reason;
-  if (reason === undefined) draft.report({ type: "vm_starting", vmId: record.id, attempt });
-  else draft.report({ type: "recovery_starting", vmId: record.id, reason, attempt, maxRetries: recovery.maxRetries });
+  if (vm.saidStarting === attempt || reason === undefined) return;
+  draft.set({ saidStarting: attempt });
+  draft.report({ type: "recovery_starting", vmId: record.id, reason, attempt, maxRetries: recovery.maxRetries });
+}
+
+export function attemptBegan(draft: Draft, began: Extract<Observation, { type: "attempt_began" }>): void {
+  const { now, record } = draft.situation;
+  const { attempt, incarnation } = began;
+  stopMonitoring(draft);
+  draft.set({
+    attempts: attempt,
+    incarnation,
+    ranThisBoot: true,
+    deadIncarnation: undefined,
+    openAttempt: { attempt, startedAt: now },
+    saidBlocked: undefined,
+  });
+  draft.enter({ name: "starting", since: now });
+  if (draft.vm.loss?.reason === undefined) draft.report({ type: "vm_starting", vmId: record.id, attempt });
 }
 
 export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
@@ -80,7 +95,9 @@ export function stopEnded(draft: Draft, outcome: StopOutcome): void {
     case "stopped": {
       const process = vm.main?.identity;
       stopMonitoring(draft);
-      draft.set({ loss: undefined, openAttempt: undefined, attempts: 0, saidBlocked: undefined, why: undefined });
+      failOpenAttempt(draft, "abandoned", "it was to be stopped", 0);
+      draft.endLoss();
+      draft.set({ attempts: 0, deadIncarnation: vm.main?.incarnation });
       draft.enter({ name: "stopped", since: now });
       draft.report({
         type: "vm_stopped",

@@ -36,6 +36,11 @@ export class Draft {
     this.vm = { ...this.vm, phase: { ...phase, since } };
   }
 
+  /** The VM runs as it should, or is not meant to run: what was said of its loss may be said of the next one. */
+  endLoss(): void {
+    this.set({ loss: undefined, saidBlocked: undefined, saidStarting: undefined, why: undefined });
+  }
+
   report(event: ReliabilityEvent): void {
     this.events.push(event);
   }

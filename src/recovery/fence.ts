@@ -15,7 +15,7 @@ import type { VmRecord } from "../domain/vm_record.ts";
 import type { ActWorld } from "./act.ts";
 import type { Ending } from "./end_process.ts";
 import { endProcess } from "./end_process.ts";
-import { attribute, NO_PROCESSES } from "./ownership.ts";
+import { attribute, isLeftOver, NO_PROCESSES } from "./ownership.ts";
 import type { Main } from "./vm.ts";
 
 export type Fencing =
@@ -29,6 +29,8 @@ export type Fencing =
 export interface FencingOptions {
   /** Undefined: no process of it was known. */
   readonly known: Main | undefined;
+  /** The launch whose main is dead. */
+  readonly deadIncarnation: number | undefined;
   /** Not before this instant is a scan believed, and then only the second: a launch may have been under way. */
   readonly launchMayLandUntil: MonotonicMs | undefined;
   /** Asked before each signal to what is left. */
@@ -52,8 +54,9 @@ export async function fence(world: ActWorld, record: VmRecord, options: FencingO
     if (queue.kind === "unknown") return { kind: "blocked", reason: "unproven", detail: queue.error };
     const scan = await world.scan();
     if (scan.kind === "unknown") return { kind: "blocked", reason: "unproven", detail: scan.error };
-    const { mains, owned, lookalikes } =
-      attribute([record], scan.processes, world.users).of.get(record.id) ?? NO_PROCESSES;
+    const processes = attribute([record], scan.processes, world.users).of.get(record.id) ?? NO_PROCESSES;
+    const { owned, lookalikes } = processes;
+    const mains = processes.mains.filter((facts) => !isLeftOver(facts, options.deadIncarnation));
     const [main] = mains;
     if (mains.length > 1) {
       const pids = mains.map((facts) => facts.identity.pid).join(", ");

@@ -38,7 +38,8 @@ export function reportOrphan(
 /** It ended, and its restart policy leaves it so. */
 export function leaveExited(draft: Draft, process: ProcessIdentity | undefined, exitCode: number | undefined): void {
   const { record, now } = draft.situation;
-  draft.set({ loss: undefined, exitedForContent: record.contentHash, why: undefined });
+  draft.endLoss();
+  draft.set({ exitedForContent: record.contentHash });
   draft.enter({ name: "stopped", since: now });
   draft.report({ type: "vm_exited", vmId: record.id, vmm: record.vmm, process, exitCode });
 }

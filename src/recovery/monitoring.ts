@@ -24,8 +24,10 @@ export function adopt(draft: Draft, main: Main): void {
     ranThisBoot: true,
     healthySince: undefined,
     noGuestCount: 0,
+    deadIncarnation: undefined,
     exitedForContent: undefined,
     saidBlocked: undefined,
+    saidStarting: undefined,
     why: undefined,
   });
   draft.enter({ name: "verifying", since: situation.now });

@@ -135,6 +135,14 @@ function isRemnant(facts: ProcessFacts): boolean {
   return facts.incarnation !== undefined && facts.sessionId !== facts.identity.pid;
 }
 
+/**
+ * Whether a process is left over from a launch whose main is dead: a wrapper, a helper. A living VMM never is, since then another
+ * process was taken for the main.
+ */
+export function isLeftOver(facts: ProcessFacts, deadIncarnation: number | undefined): boolean {
+  return deadIncarnation !== undefined && facts.incarnation === deadIncarnation && vmmOf(facts.exe) === undefined;
+}
+
 /** Those that are no ancestor of another: a shell that wraps a VMM names the socket as the VMM does. */
 function deepest(processes: readonly ProcessFacts[]): readonly ProcessFacts[] {
   if (processes.length < 2) return processes;

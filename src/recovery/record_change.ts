@@ -35,10 +35,17 @@ export function recordChanged(draft: Draft, change: Extract<Observation, { type:
     if (!isPhase(vm, "stopped", "pending")) {
       draft.report({ type: "vm_stopped", vmId: record.id, vmm: record.vmm, process: undefined, durationMs: 0 });
     }
-    draft.set({ loss: undefined, attempts: 0, saidBlocked: undefined, why: undefined });
+    draft.endLoss();
+    draft.set({ attempts: 0 });
     draft.enter({ name: "stopped", since: now });
     return;
   }
-  draft.set({ attempts: 0, saidBlocked: undefined, why: undefined, loss: vm.loss ?? { reason: undefined, at: now } });
+  draft.set({
+    attempts: 0,
+    saidBlocked: undefined,
+    saidStarting: undefined,
+    why: undefined,
+    loss: vm.loss ?? { reason: undefined, at: now },
+  });
   enterWaiting(draft);
 }

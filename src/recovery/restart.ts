@@ -156,6 +156,7 @@ class Restart {
     const record = this.#current();
     const fencing = await fence(this.#world, record, {
       known: this.#subject.main,
+      deadIncarnation: this.#subject.main?.incarnation ?? this.#subject.deadIncarnation,
       launchMayLandUntil:
         this.#openIntent === undefined ? undefined : after(this.#openIntent.foundAt, LAUNCH_MAY_LAND_MS),
       mayGoOn: () => this.#objection(),
@@ -235,10 +236,14 @@ class Restart {
     const { hooks, report } = this.#world.ports;
     if (this.#subject.reason !== undefined) {
       for (const argv of launch.afterStop) {
+        const objection = await this.#objection();
+        if (objection !== undefined) return await this.#fail("abandoned", objection);
         const done = await this.#hook("after_stop", argv, launch.hookTimeoutMs);
         if (done !== undefined) report({ type: "vm_hook_failed", vmId: record.id, hook: "after_stop", error: done });
       }
     }
+    const objection = await this.#objection();
+    if (objection !== undefined) return await this.#fail("abandoned", objection);
     const leftovers = record.socket === undefined ? launch.cleanup : [record.socket, ...launch.cleanup];
     const cleaned = await hooks.removeLeftovers(leftovers);
     if (cleaned.kind === "failed") return await this.#fail("cleanup_failed", cleaned.error);
@@ -296,7 +301,7 @@ class Restart {
     let pollMs = VERIFY_FIRST_MS;
     for (;;) {
       await sleep(clock, Math.max(0, Math.min(pollMs, deadline - clock.monotonic())), this.#world.signal);
-      if (this.#world.signal.aborted) return { kind: "slow", main };
+      if (this.#world.signal.aborted) return { kind: "slow", main: await this.#settled(main) };
       pollMs = Math.min(pollMs * VERIFY_FACTOR, VERIFY_MAX_MS);
       const leftMs = Math.max(VERIFY_FIRST_MS, deadline - clock.monotonic());
       const { result } = await this.#probe(main, Math.min(health.timeoutMs, leftMs));
@@ -312,7 +317,11 @@ class Restart {
         main = heir;
         this.#world.observe({ type: "launched", main });
       }
-      if (result.kind === "zombie_leader" || clock.monotonic() >= deadline) return { kind: "slow", main };
+      // A VMM that says its pid is another is the child of what was launched.
+      if (result.kind === "failure" && result.layer === "api") main = await this.#settled(main);
+      if (result.kind === "zombie_leader" || clock.monotonic() >= deadline) {
+        return { kind: "slow", main: await this.#settled(main) };
+      }
     }
   }
 

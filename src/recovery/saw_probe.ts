@@ -127,15 +127,8 @@ export function becomeHealthy(draft: Draft): void {
       downtimeMs: now - loss.at,
     });
   }
-  draft.set({
-    loss: undefined,
-    openAttempt: undefined,
-    healthySince: vm.healthySince ?? now,
-    notBefore: undefined,
-    saidBlocked: undefined,
-    saidStarting: undefined,
-    why: undefined,
-  });
+  draft.endLoss();
+  draft.set({ openAttempt: undefined, healthySince: vm.healthySince ?? now, notBefore: undefined });
   draft.enter({ name: "healthy", since: now });
 }
 

@@ -71,11 +71,12 @@ export function sawDead(draft: Draft, look: Extract<Look, { kind: "dead" }>): vo
     (vm.phase.name === "blocked" && vm.phase.reason === "duplicate");
   if (!news) return;
   const ran = vm.ranThisBoot || look.remnants > 0;
-  draft.set({ ranThisBoot: ran });
+  draft.set({ ranThisBoot: ran, deadIncarnation: main?.incarnation ?? vm.deadIncarnation });
   stopMonitoring(draft);
 
   if (record.desired === "stopped") {
-    draft.set({ loss: undefined, openAttempt: undefined, why: undefined });
+    failOpenAttempt(draft, "abandoned", "it was to be stopped", 0);
+    draft.endLoss();
     draft.enter({ name: "stopped", since: now });
     if (main !== undefined) {
       draft.report({
@@ -89,6 +90,8 @@ export function sawDead(draft: Draft, look: Extract<Look, { kind: "dead" }>): vo
     return;
   }
   if (vm.exitedForContent === record.contentHash) {
+    failOpenAttempt(draft, "process_died", look.evidence, 0);
+    draft.endLoss();
     draft.enter({ name: "stopped", since: now });
     return;
   }

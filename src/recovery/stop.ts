@@ -76,6 +76,7 @@ async function endRest(
   const { clock, hooks, report } = world.ports;
   const fencing = await fence(world, record, {
     known: subject.main,
+    deadIncarnation: subject.main.incarnation,
     launchMayLandUntil: undefined,
     mayGoOn: objection,
   });

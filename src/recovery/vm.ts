@@ -68,6 +68,8 @@ export interface Vm {
   readonly attempts: number;
   /** Number of the last launch. */
   readonly incarnation: number;
+  /** The launch whose main is known to be dead: what is left of it is a remnant, and no VM. */
+  readonly deadIncarnation: number | undefined;
   /** Something of it ran since the host booted, so its absence is a loss. */
   readonly ranThisBoot: boolean;
   /** Healthy since then, without a break: what `stableAfterMs` measures. */
@@ -141,6 +143,7 @@ export function newVm(remembered: RuntimeState | undefined, now: MonotonicMs): V
     openAttempt: recovering === undefined ? undefined : { attempt: recovering.attempt, startedAt: recovering.since },
     attempts: remembered?.attempts ?? 0,
     incarnation: remembered?.incarnation ?? 0,
+    deadIncarnation: undefined,
     ranThisBoot: remembered !== undefined && (remembered.main !== undefined || remembered.incarnation > 0),
     healthySince: undefined,
     lastWellAt: undefined,

@@ -10,10 +10,9 @@
 
 import { unreachable } from "../domain/unreachable.ts";
 import { CLEAN_SHEET } from "../health/vm_health.ts";
-import { restartBegan, restartEnded, stopEnded } from "./act_progress.ts";
+import { attemptBegan, restartBegan, restartEnded, stopEnded } from "./act_progress.ts";
 import type { Step } from "./draft.ts";
 import { Draft } from "./draft.ts";
-import { stopMonitoring } from "./monitoring.ts";
 import type { Observation } from "./observation.ts";
 import { recordChanged } from "./record_change.ts";
 import { probed } from "./saw_probe.ts";
@@ -36,15 +35,7 @@ export function nextVm(vm: Vm, observation: Observation, situation: Situation): 
       restartBegan(draft);
       break;
     case "attempt_began":
-      stopMonitoring(draft);
-      draft.set({
-        attempts: observation.attempt,
-        incarnation: observation.incarnation,
-        ranThisBoot: true,
-        openAttempt: { attempt: observation.attempt, startedAt: situation.now },
-        saidBlocked: undefined,
-      });
-      draft.enter({ name: "starting", since: situation.now });
+      attemptBegan(draft, observation);
       break;
     case "launched":
       draft.set({ main: observation.main, health: CLEAN_SHEET, noGuestCount: 0 });

@@ -21,7 +21,7 @@ export function enterWaiting(draft: Draft): void {
   const { situation, vm } = draft;
   const { now, record, recovery } = situation;
   if (record.desired === "stopped") {
-    draft.set({ loss: undefined, saidBlocked: undefined, why: undefined });
+    draft.endLoss();
     draft.enter({ name: "stopped", since: now });
   } else if (record.launch === undefined) {
     block(draft, "no_launch", "it does not run", undefined);

@@ -35,7 +35,7 @@ import { FirstReadings } from "../recovery/holding.ts";
 import type { Observation } from "../recovery/observation.ts";
 import { isSuspicion } from "../recovery/orphan.ts";
 import type { VmProcesses } from "../recovery/ownership.ts";
-import { attribute, NO_PROCESSES, socketArgument, vmmOf } from "../recovery/ownership.ts";
+import { attribute, isLeftOver, NO_PROCESSES, socketArgument, vmmOf } from "../recovery/ownership.ts";
 import { restart } from "../recovery/restart.ts";
 import { stop } from "../recovery/stop.ts";
 import type { Situation } from "../recovery/vm.ts";
@@ -211,7 +211,17 @@ class Loop {
   async #firstLook(): Promise<void> {
     await this.#readRegistry(undefined);
     await this.#refreshHoldings();
+    await Promise.all([...this.#tracked.values()].map((tracked) => this.#recallDeath(tracked)));
     await this.#sweep();
+  }
+
+  /** Whether the main that an earlier agent knew has died since: then what is left of its launch is no VM. */
+  async #recallDeath(tracked: TrackedVm): Promise<void> {
+    const { remembered } = tracked;
+    if (remembered === undefined || remembered.launchIntent !== undefined) return;
+    const dead =
+      remembered.main === undefined || (await this.#deps.processTable.inspect(remembered.main)).kind === "dead";
+    if (dead) tracked.vm = { ...tracked.vm, deadIncarnation: remembered.incarnation };
   }
 
   #turn(): void {
@@ -391,8 +401,8 @@ class Loop {
   #untrack(id: VmId): void {
     const tracked = this.#tracked.get(id);
     if (tracked === undefined) return;
-    const { main } = tracked.vm;
-    const { report } = this.#deps;
+    const { main, openAttempt, loss } = tracked.vm;
+    const { report, clock } = this.#deps;
     tracked.deleted = true;
     tracked.act?.controller.abort();
     tracked.unwatch?.();
@@ -402,6 +412,19 @@ class Loop {
     this.#expected.delete(id);
     this.#suspects.delete(id);
     this.#holdings.forget(id);
+    if (openAttempt !== undefined) {
+      report({
+        type: "attempt_failed",
+        vmId: id,
+        recovery: loss?.reason !== undefined,
+        attempt: openAttempt.attempt,
+        maxRetries: tracked.policy.recovery.maxRetries,
+        cause: "abandoned",
+        error: "its record is gone",
+        durationMs: clock.monotonic() - openAttempt.startedAt,
+        retryDelayMs: 0,
+      });
+    }
     if (main !== undefined) {
       report({ type: "monitoring_stopped", vmId: id, vmm: main.runsWith.vmm, process: main.identity });
     }
@@ -621,7 +644,8 @@ class Loop {
 
   async #lookInScan(tracked: TrackedVm, processes: VmProcesses, scannedAt: MonotonicMs): Promise<void> {
     if (tracked.act !== undefined || tracked.knownSince > scannedAt) return;
-    const { mains, owned } = processes;
+    const { owned } = processes;
+    const mains = processes.mains.filter((main) => !isLeftOver(main, tracked.vm.deadIncarnation));
     const [facts] = mains;
     const known = tracked.vm.main;
     if (mains.length > 1) {
@@ -768,13 +792,17 @@ class Loop {
     if (work.kind === "stop") {
       if (vm.main === undefined) return;
       this.#apply(tracked, { type: "stop_began" });
-      observation = { type: "stop_ended", outcome: await stop({ id, main: vm.main }, world) };
+      observation = {
+        type: "stop_ended",
+        outcome: await stop({ id, main: vm.main, deadIncarnation: undefined }, world),
+      };
     } else {
       this.#apply(tracked, { type: "restart_began" });
       const outcome = await restart(
         {
           id,
           main: vm.main,
+          deadIncarnation: vm.deadIncarnation,
           mode: work.mode,
           reason: vm.loss?.reason,
           attempts: vm.attempts,
