@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 
 /** What it does with a request. A fake that hangs still accepts connections. */
 export type Conduct = "answer" | "hang" | "drip" | "close" | "garbage" | "error" | "flood";
@@ -44,4 +44,13 @@ export function heed(path: string | undefined): Control {
   } catch {
     return {};
   }
+}
+
+/** How often a fake was asked anything, whatever it did then: one byte each, in a file beside its control file. */
+export function requestCount(path: string): number {
+  return statSync(`${path}.requests`, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+export function countRequest(path: string | undefined): void {
+  if (path !== undefined) appendFileSync(`${path}.requests`, ".");
 }

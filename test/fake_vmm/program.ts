@@ -9,7 +9,7 @@
 import { existsSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { parseArgs } from "node:util";
-import { type Control, heed } from "./control.ts";
+import { type Control, countRequest, heed } from "./control.ts";
 
 const FLOOD_BYTES = 200 * 1024 * 1024;
 /** The exit code of a Firecracker whose arguments are wrong. */
@@ -115,6 +115,7 @@ function flood(socket: Socket): void {
 }
 
 function answer(socket: Socket, request: string): void {
+  countRequest(controlPath);
   const control = heed(controlPath);
   const speak = firecrackerSocket === undefined ? cloudHypervisor : firecracker;
   switch (control.conduct ?? "answer") {

@@ -67,7 +67,10 @@ export function startAgent(configPath: string): Agent {
   child.stderr.on("data", (bytes: Buffer) => {
     text += bytes.toString();
   });
-  const exited = exitOf(child);
+  let ended = false;
+  const exited = exitOf(child).finally(() => {
+    ended = true;
+  });
   const linesWith = (fields: LogLine): readonly LogLine[] =>
     lines.filter((line) => Object.entries(fields).every(([key, value]) => line[key] === value));
   return {
@@ -78,7 +81,12 @@ export function startAgent(configPath: string): Agent {
     waitForLine: (fields) =>
       waitFor(
         `the agent says ${JSON.stringify(fields)}`,
-        () => linesWith(fields)[0],
+        () => {
+          const [line] = linesWith(fields);
+          if (line === undefined && ended)
+            throw new Error(`Cannot go on as the agent has ended:\n${text.slice(-8000)}`);
+          return line;
+        },
         () => text.slice(-8000),
       ),
     exited,
