@@ -92,6 +92,7 @@ function mend(world: World, intended: ReadonlyMap<string, RecordSpec>): void {
     vm.isDiskUnavailable = false;
     const spec = intended.get(vm.id);
     if (spec !== undefined) mendRecord(world, vm, spec);
+    endTrespassers(world, vm);
     for (const surplus of host.livingVmms(vm.id).slice(1)) host.die(surplus, { code: 0, signal: undefined });
   }
   for (const vm of host.vms.values()) mendVm(world, vm);
@@ -109,6 +110,15 @@ function mendProcess(world: World, process: SimProcess): void {
   const isEmpty = instance.guest !== "running" && world.clock.now >= instance.apiUpAt;
   if (isEmpty && (process.startedBy === "foreign" || instance.guest === "migrated")) {
     host.die(process, { code: 0, signal: undefined });
+  }
+}
+
+/** A VMM that was started on another VM's disk keeps it until somebody ends it. */
+function endTrespassers(world: World, vm: SimVm): void {
+  for (const process of [...world.host.processes.living()]) {
+    if (process.vm === vm.id) continue;
+    const isTrespasser = [...process.openDisks.keys()].some((path) => path.startsWith(vm.diskPath));
+    if (isTrespasser) world.host.die(process, { code: 0, signal: undefined });
   }
 }
 

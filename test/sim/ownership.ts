@@ -35,10 +35,11 @@ function namesSocket(process: SimProcess, record: VmRecord): boolean {
   return record.socket !== undefined && process.argv.includes(record.socket);
 }
 
-/** The living main processes: one, or none, or the several of a duplicate. */
+/** The living main processes, the deepest that name the socket: one, or none, or the several of a duplicate. */
 export function mainsOf(processes: SimProcesses, record: VmRecord): SimProcess[] {
   const candidates: SimProcess[] = [];
   for (const process of processes.living()) {
+    if (process.hasStartedVmm) continue;
     const owned = isOwned(process, record);
     if (record.vmm === "process") {
       if (!owned) continue;

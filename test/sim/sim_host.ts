@@ -105,7 +105,9 @@ export class SimHost {
     const spec = this.#specOf(vm, record, options, "wrapper", "jail-wrap");
     const wrapper = this.spawn({ ...spec, argv: ["/usr/bin/jail-wrap", ...spec.argv] });
     this.clock.after(this.random.betweenMs(1, 300), () => {
-      if (isLiving(wrapper)) this.#startVmm(vm, record, options, wrapper.identity.pid);
+      if (!isLiving(wrapper)) return;
+      wrapper.hasStartedVmm = true;
+      this.#startVmm(vm, record, options, wrapper.identity.pid);
     });
     return wrapper;
   }

@@ -44,7 +44,8 @@ export interface SimProcess extends Omit<ProcessSpec, "pid"> {
   /** Paths that it holds open for writing, with the instant of opening. */
   readonly openDisks: Map<string, number>;
   instance: VmmInstance | undefined;
-  exitCode: number | undefined;
+  /** A wrapper whose VMM has begun: once that is dead, the wrapper is what is left of it. */
+  hasStartedVmm: boolean;
   /** When the agent's SIGTERM arrived first. */
   terminatedAt: number | undefined;
   /** When its guest was asked to shut down first, by the agent. */
@@ -82,7 +83,7 @@ export class SimProcesses {
       isKillPending: false,
       openDisks: new Map(),
       instance: undefined,
-      exitCode: undefined,
+      hasStartedVmm: false,
       terminatedAt: undefined,
       askedAt: undefined,
     };

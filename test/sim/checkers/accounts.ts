@@ -258,7 +258,8 @@ export const watchAccounts: MakeChecker = (world, blame) => {
 
   const judgeDeletion = (id: string): void => {
     const { registry } = host;
-    const isMassLoss = registry.mode === "empty" && registry.ids().length > 1;
+    const present = registry.ids().filter((each) => registry.fileKind(each) === "record");
+    const isMassLoss = registry.mode === "empty" && present.length > 1;
     if (isMassLoss && world.inspectedAt < registry.changedAt(id)) {
       blame(
         "an empty registry does not mean no VMs",

@@ -26,10 +26,11 @@ export const watchLaunches: MakeChecker = (world, blame) => {
 
       const isRecordKnown = host.registry.changedAt(id) < knowledge.recordBeganAt(id);
       const inForce = host.registry.inForce(id);
-      if (isRecordKnown && inForce !== undefined) {
+      // A broken file leaves the last good record in force, which is the last that the agent has read.
+      if (isRecordKnown && inForce !== undefined && host.registry.fileKind(id) === "record") {
         if (inForce.desired !== "running") blame("desired stopped is never started", id, `desired ${inForce.desired}`);
         if (inForce.launch === undefined) blame("without launch it is never started", id, "the record has no launch");
-        if (host.registry.fileKind(id) === "record" && inForce.contentHash !== record.contentHash) {
+        if (inForce.contentHash !== record.contentHash) {
           blame(
             "intent is read fresh before every act",
             id,

@@ -28,6 +28,8 @@ export const watchSignals: MakeChecker = (world, blame) => {
   /** VMs that the present agent has declared unhealthy, and whether its brake holds. */
   let unhealthy = new Map<string, number>();
   let isBraking = false;
+  /** When each VM's API was last told to shut its guest down, heard or not. */
+  const askTriedAt = new Map<string, number>();
 
   const judgeForce = (act: Act, id: string, record: VmRecord, target: SimProcess, what: string): string | undefined => {
     const known = act.known.of(id);
@@ -61,7 +63,10 @@ export const watchSignals: MakeChecker = (world, blame) => {
     const isForced = record.stop === "force" || world.recoveryPolicy(record.id).allowDataLoss;
     const wasForced = world.previousPolicy.recovery.allowDataLoss;
     if (!isForced && !wasForced) return "force is not allowed";
-    if (target.askedAt === undefined) return target.instance?.apiMode === "ok" ? "the guest was not asked" : undefined;
+    if (target.askedAt === undefined) {
+      // Whoever could not be asked need not be waited for.
+      return (askTriedAt.get(record.id) ?? -1) < target.startedAt ? "the guest was not asked" : undefined;
+    }
     const askedForMs = host.now - target.askedAt;
     const timeoutMs = Math.min(
       world.recoveryPolicy(record.id).shutdownTimeoutMs,
@@ -114,6 +119,7 @@ export const watchSignals: MakeChecker = (world, blame) => {
     },
     onShutdownRequest(act, vmId, target) {
       judgeIntent(world, blame, act, vmId, "shutdown request");
+      askTriedAt.set(vmId, host.now);
       if (target !== undefined && target.vm === vmId) judge(act, target, "shutdown request");
     },
     onLifeBegun(life) {
