@@ -103,7 +103,7 @@ function commandOf({ argv, user: name }: ArgvLaunch): Command {
   if (uid !== 0) {
     return { kind: "refused", error: `Cannot launch as only root may start programs of another user: ${name}` };
   }
-  const become = ["setpriv", "--reuid", String(user.uid), "--regid", String(user.gid), "--init-groups", "--"];
+  const become = ["/usr/bin/setpriv", "--reuid", String(user.uid), "--regid", String(user.gid), "--init-groups", "--"];
   return { kind: "command", argv: [...become, ...argv], user };
 }
 
@@ -125,7 +125,6 @@ function start(starter: Starter, { id, argv, cwd, env }: Start): Promise<LaunchO
   }
   try {
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", output, output] });
-    child.unref();
     return child.pid === undefined ? failureOf(child, program) : identify(starter, child, child.pid);
   } catch (error) {
     return { kind: "refused", error: `Cannot start ${program}: ${messageOf(error)}` };
@@ -142,6 +141,7 @@ function failureOf(child: ChildProcess, program: string): Promise<LaunchOutcome>
 
 async function identify(starter: Starter, child: ChildProcess, pid: number): Promise<LaunchOutcome> {
   child.on("error", () => {});
+  child.unref();
   const exit = trackExit(child);
   const startTicks = statOf(starter.read, pid)?.startTicks;
   if (startTicks !== undefined) {
