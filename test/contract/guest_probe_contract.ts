@@ -41,7 +41,7 @@ export function guestProbeContract({ name, open, cannot = [] }: GuestProbeSubjec
     for (const [conduct, expected, timeoutMs] of EXPECTED) {
       if (cannot.includes(conduct)) continue;
 
-      it(`tcp() is a ${expected} when the guest is one that ${conduct}`, async () => {
+      it(`tcp() is a ${expected} with a guest that ${conduct} connections`, async () => {
         const fixture = await open();
         try {
           await fixture.behave(conduct);

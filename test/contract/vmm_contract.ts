@@ -55,19 +55,38 @@ const TEST_TIMEOUT_MS = 60_000;
 const GUEST_STATES: readonly GuestState[] = ["running", "not_started", "paused", "shut_down", "busy"];
 
 const MISCONDUCT: readonly {
+  readonly of: string;
   readonly conduct: VmmConduct;
   readonly answer: "silent" | "wrong";
   readonly timeoutMs: number;
   readonly socket: SocketState;
 }[] = [
-  { conduct: { kind: "hangs" }, answer: "silent", timeoutMs: IMPATIENT_MS, socket: "accepts" },
-  { conduct: { kind: "killed" }, answer: "silent", timeoutMs: PATIENT_MS, socket: "refuses" },
-  { conduct: { kind: "removed" }, answer: "silent", timeoutMs: PATIENT_MS, socket: "missing" },
-  { conduct: { kind: "drips" }, answer: "wrong", timeoutMs: 1000, socket: "accepts" },
-  { conduct: { kind: "closes" }, answer: "wrong", timeoutMs: PATIENT_MS, socket: "accepts" },
-  { conduct: { kind: "garbage" }, answer: "wrong", timeoutMs: PATIENT_MS, socket: "accepts" },
-  { conduct: { kind: "error" }, answer: "wrong", timeoutMs: PATIENT_MS, socket: "accepts" },
-  { conduct: { kind: "floods" }, answer: "wrong", timeoutMs: PATIENT_MS, socket: "accepts" },
+  { of: "a VMM that hangs", conduct: { kind: "hangs" }, answer: "silent", timeoutMs: IMPATIENT_MS, socket: "accepts" },
+  { of: "a killed VMM", conduct: { kind: "killed" }, answer: "silent", timeoutMs: PATIENT_MS, socket: "refuses" },
+  {
+    of: "a killed VMM whose socket was removed",
+    conduct: { kind: "removed" },
+    answer: "silent",
+    timeoutMs: PATIENT_MS,
+    socket: "missing",
+  },
+  { of: "a VMM that drips", conduct: { kind: "drips" }, answer: "wrong", timeoutMs: 1000, socket: "accepts" },
+  { of: "a VMM that hangs up", conduct: { kind: "closes" }, answer: "wrong", timeoutMs: PATIENT_MS, socket: "accepts" },
+  {
+    of: "a VMM that sends garbage",
+    conduct: { kind: "garbage" },
+    answer: "wrong",
+    timeoutMs: PATIENT_MS,
+    socket: "accepts",
+  },
+  {
+    of: "a VMM that answers with an error",
+    conduct: { kind: "error" },
+    answer: "wrong",
+    timeoutMs: PATIENT_MS,
+    socket: "accepts",
+  },
+  { of: "a VMM that floods", conduct: { kind: "floods" }, answer: "wrong", timeoutMs: PATIENT_MS, socket: "accepts" },
 ];
 
 export function vmmContract({ name, open, cannot = [] }: VmmSubject): void {
@@ -94,22 +113,22 @@ export function vmmContract({ name, open, cannot = [] }: VmmSubject): void {
       });
     }
 
-    for (const { conduct, answer: expected, timeoutMs, socket } of MISCONDUCT) {
+    for (const { of, conduct, answer: expected, timeoutMs, socket } of MISCONDUCT) {
       if (cannot.includes(conduct.kind)) continue;
 
-      test(`query() calls it ${expected} when the VMM is one that ${conduct.kind}, in one short line`, async (fixture) => {
+      test(`query() calls ${of} ${expected}, in one short line`, async (fixture) => {
         await fixture.behave(conduct);
         const answer = await query(fixture, timeoutMs);
         assert.ok(answer.kind === expected, JSON.stringify(answer));
         assert.match(answer.error, /^[\x20-\x7e\u00a1-\uffff]{1,400}$/);
       });
 
-      test(`socketState() says ${socket} when the VMM is one that ${conduct.kind}`, async (fixture) => {
+      test(`socketState() says ${socket} of ${of}`, async (fixture) => {
         await fixture.behave(conduct);
         assert.equal(await fixture.settle(fixture.vmm.socketState(fixture.target.socket, PATIENT_MS)), socket);
       });
 
-      test(`shutdown() admits that it asked nobody when the VMM is one that ${conduct.kind}`, async (fixture) => {
+      test(`shutdown() admits that it did not ask the guest of ${of}`, async (fixture) => {
         await fixture.behave(conduct);
         const request = await fixture.settle(fixture.vmm.shutdown(fixture.target, timeoutMs));
         assert.equal(request.kind, "not_asked");

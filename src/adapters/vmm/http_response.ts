@@ -24,6 +24,9 @@ const HEAD_BYTES_MAX = 16 * 1024;
 /** Far above any answer of a VMM, and small enough to be held by many probes at once. */
 export const BODY_BYTES_MAX = 1024 * 1024;
 
+/** Every piece may cost another look at those before it. A drip is no answer long before it is that many drops. */
+const PIECES_MAX = 4096;
+
 /** How the body ends. */
 type Framing =
   | { readonly kind: "length"; readonly bytes: number }
@@ -38,11 +41,13 @@ interface Head {
 
 export class HttpResponseReader {
   #pieces: Uint8Array[] = [];
+  #pieceCount = 0;
   #receivedBytes = 0;
   #head: Head | undefined;
 
   /** @returns undefined while more bytes are needed */
   push(bytes: Uint8Array): HttpReply | undefined {
+    if (++this.#pieceCount > PIECES_MAX) return { kind: "malformed", error: `more than ${PIECES_MAX} pieces` };
     this.#pieces.push(bytes);
     this.#receivedBytes += bytes.length;
     if (this.#head === undefined) {

@@ -86,4 +86,12 @@ describe("HttpResponseReader", () => {
     while (reader.push(piece) === undefined) pieces++;
     assert.equal(pieces, BODY_BYTES_MAX / piece.length);
   });
+
+  it("push() refuses a chunked body that drips, as each drop costs another look at all of it", () => {
+    const reader = new HttpResponseReader();
+    reader.push(Buffer.from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFF\r\n"));
+    let drops = 0;
+    while (reader.push(Buffer.from("x")) === undefined) drops++;
+    assert.equal(drops, 4095);
+  });
 });
