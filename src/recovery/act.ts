@@ -48,6 +48,8 @@ export interface ActWorld {
   remember(memory: LaunchMemory): Promise<SaveOutcome>;
   /** Durable: this content of the record has been started. */
   rememberStartedOnce(record: VmRecord): Promise<SaveOutcome>;
+  /** Claims the disks of a VM until it is seen healthy or is given up; the VM that has claimed one of them already, if any. */
+  claimDisks(record: VmRecord): VmId | undefined;
   /** Tells the rules how far the act has come. */
   observe(observation: Observation): void;
   /** Aborts when the act is to end at its next safe point: the agent stops, or intent changed. */

@@ -31,6 +31,8 @@ export function restartBegan(draft: Draft): void {
 export function attemptBegan(draft: Draft, began: Extract<Observation, { type: "attempt_began" }>): void {
   const { now, record } = draft.situation;
   const { attempt, incarnation } = began;
+  // A slow start that force put an end to was an attempt too.
+  failOpenAttempt(draft, "timeout", "it was never seen healthy", 0);
   stopMonitoring(draft);
   draft.set({
     attempts: attempt,
@@ -39,9 +41,12 @@ export function attemptBegan(draft: Draft, began: Extract<Observation, { type: "
     deadIncarnation: undefined,
     openAttempt: { attempt, startedAt: now },
     saidBlocked: undefined,
+    rememberedRetryAt: undefined,
   });
   draft.enter({ name: "starting", since: now });
-  if (draft.vm.loss?.reason === undefined) draft.report({ type: "vm_starting", vmId: record.id, attempt });
+  const reason = draft.vm.loss?.reason;
+  if (reason === undefined) draft.report({ type: "vm_starting", vmId: record.id, attempt });
+  else draft.report({ type: "recovery_attempting", vmId: record.id, attempt, reason, action: "restart" });
 }
 
 export function restartEnded(draft: Draft, outcome: RestartOutcome): void {

@@ -38,7 +38,13 @@ export class Draft {
 
   /** The VM runs as it should, or is not meant to run: what was said of its loss may be said of the next one. */
   endLoss(): void {
-    this.set({ loss: undefined, saidBlocked: undefined, saidStarting: undefined, why: undefined });
+    this.set({
+      loss: undefined,
+      saidBlocked: undefined,
+      saidStarting: undefined,
+      rememberedRetryAt: undefined,
+      why: undefined,
+    });
   }
 
   report(event: ReliabilityEvent): void {

@@ -28,6 +28,7 @@ export function adopt(draft: Draft, main: Main): void {
     exitedForContent: undefined,
     saidBlocked: undefined,
     saidStarting: undefined,
+    rememberedRetryAt: undefined,
     why: undefined,
   });
   draft.enter({ name: "verifying", since: situation.now });

@@ -44,6 +44,7 @@ export function recordChanged(draft: Draft, change: Extract<Observation, { type:
     attempts: 0,
     saidBlocked: undefined,
     saidStarting: undefined,
+    rememberedRetryAt: undefined,
     why: undefined,
     loss: vm.loss ?? { reason: undefined, at: now },
   });

@@ -16,6 +16,7 @@ import type { VmRecord } from "../domain/vm_record.ts";
 import { probe } from "../health/probe.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endProcess } from "./end_process.ts";
+import type { Fencing } from "./fence.ts";
 import { fence, mainOf, notEnded } from "./fence.ts";
 import type { RestartOutcome } from "./observation.ts";
 import { forceForbiddenBy, provesNoGuest } from "./orphan.ts";
@@ -67,7 +68,7 @@ class Restart {
   readonly #incarnation: number;
   /** Set by `readIntent`, which comes first; replaced only by the same launch with other wishes around it. */
   #record: VmRecord | undefined;
-  #provenAt: MonotonicMs | undefined;
+  #proof: Extract<Fencing, { kind: "clean" }> | undefined;
   #openIntent: RestartSubject["openIntent"];
   #launched: Main | undefined;
 
@@ -175,34 +176,38 @@ class Restart {
       if (served === "accepts") return blocked("socket_in_use", `somebody else answers at ${record.socket}`);
       if (served === "unknown") return blocked("unproven", `cannot tell whether somebody answers at ${record.socket}`);
     }
-    if (this.#provenAt === undefined && this.#subject.reason !== undefined) {
-      ports.report({
-        type: "fenced",
-        vmId: record.id,
-        vmm: record.vmm,
-        process: this.#subject.main?.identity,
-        proof: fencing.proof,
-      });
-    }
-    this.#provenAt = fencing.scannedAt;
+    this.#proof = fencing;
     return undefined;
   }
 
   async examineDisks(): Promise<RestartOutcome | undefined> {
-    const { disks } = this.#current();
+    const record = this.#current();
+    const { disks } = record;
     if (disks.length === 0) return undefined;
     const examination = await this.#world.ports.diskHolders.examine(disks, QUESTION_TIMEOUT_MS);
     if (examination.kind === "unavailable") {
       return blocked("disk_unavailable", `${examination.path}: ${examination.error}`);
     }
     const [holder] = examination.holders;
-    if (holder === undefined) return undefined;
+    if (holder === undefined) {
+      // Nobody has opened them; another VM of ours may be about to.
+      const claimant = this.#world.claimDisks(record);
+      return claimant === undefined ? undefined : blocked("disk_in_use", `${claimant} is being started with it`);
+    }
     return blocked("disk_in_use", `${holder.path} is open for writing by pid ${holder.pid} (${holder.exe})`);
+  }
+
+  /** Said once it leads to an attempt, since a VM that is blocked is fenced again and again. */
+  #reportFenced(): void {
+    const { reason, main } = this.#subject;
+    if (this.#proof === undefined || reason === undefined) return;
+    const { id, vmm } = this.#current();
+    this.#world.ports.report({ type: "fenced", vmId: id, vmm, process: main?.identity, proof: this.#proof.proof });
   }
 
   /** From here on it is an attempt, which ends as a success or as a failure. */
   async announce(): Promise<RestartOutcome | undefined> {
-    const { clock, report, processTable } = this.#world.ports;
+    const { clock, processTable } = this.#world.ports;
     const record = this.#current();
     const launchIntent = {
       attempt: this.#attempt,
@@ -221,10 +226,7 @@ class Restart {
       await this.#rememberNoLaunch();
       return { kind: "abandoned", detail: objection };
     }
-    const { reason } = this.#subject;
-    if (reason !== undefined) {
-      report({ type: "recovery_attempting", vmId: record.id, attempt: this.#attempt, reason, action: "restart" });
-    }
+    this.#reportFenced();
     this.#world.observe({ type: "attempt_began", attempt: this.#attempt, incarnation: this.#incarnation });
     return undefined;
   }
@@ -261,7 +263,7 @@ class Restart {
 
   async launch(): Promise<RestartOutcome | undefined> {
     const { clock, launcher } = this.#world.ports;
-    if (this.#provenAt === undefined || clock.monotonic() > after(this.#provenAt, PROOF_AGE_MAX_MS)) {
+    if (this.#proof === undefined || clock.monotonic() > after(this.#proof.scannedAt, PROOF_AGE_MAX_MS)) {
       const changed = (await this.proveGone()) ?? (await this.examineDisks());
       if (changed !== undefined) {
         if (changed.kind === "found") return changed;

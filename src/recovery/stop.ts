@@ -7,7 +7,9 @@
  */
 
 import type { MonotonicMs } from "../domain/time.ts";
+import { after } from "../domain/time.ts";
 import type { VmRecord } from "../domain/vm_record.ts";
+import type { ShutdownRequest } from "../ports/vmm.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endProcess } from "./end_process.ts";
 import { fence, notEnded } from "./fence.ts";
@@ -15,6 +17,7 @@ import type { StopOutcome } from "./observation.ts";
 import type { Main } from "./vm.ts";
 
 const QUESTION_TIMEOUT_MS = 5_000;
+const ASK_AGAIN_MS = 5_000;
 
 export interface StopSubject extends ActSubject {
   readonly main: Main;
@@ -50,17 +53,25 @@ async function endMain(
     return notStopped(await endProcess(ports, main.identity, objection, recovery.shutdownTimeoutMs));
   }
   const target = { id: record.id, vmm, socket };
-  const refused = await objection();
-  if (refused !== undefined) return { kind: "abandoned", detail: refused };
-  const asked = await ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
-  const waitMs = asked.kind === "asked" ? recovery.shutdownTimeoutMs : 0;
-  if (await diesWithin(ports, main.identity, waitMs, world.signal)) return undefined;
-  if (world.signal.aborted) return { kind: "abandoned", detail: "the act was called off" };
+  const { clock } = ports;
+  const until = after(clock.monotonic(), recovery.shutdownTimeoutMs);
+  let asked: ShutdownRequest;
+  do {
+    const refused = await objection();
+    if (refused !== undefined) return { kind: "abandoned", detail: refused };
+    asked = await ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
+    // A VMM that did not take the request may take it a little later; one that did needs its time.
+    const leftMs = Math.max(0, until - clock.monotonic());
+    const waitMs = asked.kind === "asked" ? leftMs : Math.min(leftMs, ASK_AGAIN_MS);
+    if (await diesWithin(ports, main.identity, waitMs, world.signal)) return undefined;
+    if (world.signal.aborted) return { kind: "abandoned", detail: "the act was called off" };
+  } while (asked.kind === "not_asked" && clock.monotonic() < until);
   // A VMM that stays when its guest has shut down holds nothing any more.
   const answer = await ports.vmm.query(target, QUESTION_TIMEOUT_MS);
   const guestIsDown = answer.kind === "state" && answer.guest === "shut_down";
   if (!guestIsDown && record.stop !== "force" && !recovery.allowDataLoss) {
-    const detail = asked.kind === "asked" ? `asked ${Math.round(waitMs / 1000)} s ago` : asked.error;
+    const detail =
+      asked.kind === "asked" ? `asked ${Math.round(recovery.shutdownTimeoutMs / 1000)} s ago` : asked.error;
     return { kind: "blocked", reason: "ignores_shutdown", detail };
   }
   return notStopped(await endProcess(ports, main.identity, objection));

@@ -110,6 +110,7 @@ class Loop {
   /** Acts under way, by VM; one outlives its VM's record, and no other may begin until it has ended. */
   readonly #acts = new Map<VmId, TrackedVm>();
   readonly #actEnds = new Set<Promise<void>>();
+  readonly #diskClaims = new Map<VmId, readonly string[]>();
   readonly #expected = new Set<VmId>();
   readonly #suspects = new Set<VmId>();
   readonly #strays = new Set<string>();
@@ -381,7 +382,6 @@ class Loop {
     tracked.holding = this.#holdings.of(tracked.id);
     this.#holdings.say(tracked.id, tracked.holding);
     if (was.held === tracked.holding.held) return;
-    if (tracked.holding.held) tracked.act?.controller.abort();
     this.#reschedule(tracked);
   }
 
@@ -393,6 +393,11 @@ class Loop {
     const once = this.#startedOnce.get(record.id);
     if (record.restart === "never" && once !== undefined) tracked.vm = { ...tracked.vm, exitedForContent: once };
     this.#tracked.set(record.id, tracked);
+    if (tracked.openIntent !== undefined)
+      this.#diskClaims.set(
+        record.id,
+        record.disks.map((disk) => disk.path),
+      );
     this.#count(tracked);
     tracked.holding = this.#holdings.of(record.id);
     this.#holdings.say(record.id, tracked.holding);
@@ -860,10 +865,29 @@ class Loop {
         });
       },
       rememberStartedOnce: (record) => stateStore.saveStartedOnce(id, record.contentHash),
+      claimDisks: (record) => this.#claimDisks(record),
       observe: (observation) => this.#apply(tracked, observation),
       forceRefusal: () => this.#forceRefusal(tracked),
       countForcedStop: () => this.#memory.countForcedStop(clock.monotonic()),
     };
+  }
+
+  /**
+   * Two VMs that name the same disk may be examined at the same instant, before either has opened it. So a disk belongs to the VM
+   * that was examined first until its VMM is seen healthy, and has opened it, or is given up.
+   */
+  #claimDisks(record: VmRecord): VmId | undefined {
+    const wanted = new Set(record.disks.filter((disk) => !disk.shared).map((disk) => disk.path));
+    for (const [id, paths] of this.#diskClaims) {
+      const claimant = this.#tracked.get(id) ?? this.#acts.get(id);
+      const stands =
+        claimant !== undefined &&
+        (claimant.act !== undefined || claimant.vm.openAttempt !== undefined || claimant.openIntent !== undefined);
+      if (!stands) this.#diskClaims.delete(id);
+      else if (id !== record.id && paths.some((path) => wanted.has(path))) return id;
+    }
+    this.#diskClaims.set(record.id, [...wanted]);
+    return undefined;
   }
 
   async #forceRefusal(tracked: TrackedVm): Promise<BlockedReason | "braked" | undefined> {
