@@ -1,0 +1,57 @@
+/**
+ * The bound on what VMs say.
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { closeSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createConsoleFiles } from "../../../src/adapters/launcher/console_files.ts";
+
+async function inDirectory(check: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "metald-console-"));
+  try {
+    await check(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+test("cut keeps the end of a long file in the older one, and the writer goes on in the emptied file", () =>
+  inDirectory(async (directory) => {
+    const consoles = createConsoleFiles(directory, 100);
+    const fd = consoles.open("vm-1");
+    try {
+      writeSync(fd, `${"a".repeat(200)}${"b".repeat(50)}`);
+      await consoles.cut();
+      assert.equal(readFileSync(join(directory, "vm-1.log.1"), "utf8"), "b".repeat(50));
+      writeSync(fd, "after");
+      assert.equal(readFileSync(join(directory, "vm-1.log"), "utf8"), "after");
+    } finally {
+      closeSync(fd);
+    }
+  }));
+
+test("cut leaves a short file alone, and cuts the files that another agent made", () =>
+  inDirectory(async (directory) => {
+    writeFileSync(join(directory, "short.log"), "short");
+    writeFileSync(join(directory, "long.log"), "x".repeat(1000));
+    await createConsoleFiles(directory, 100).cut();
+    assert.equal(readFileSync(join(directory, "short.log"), "utf8"), "short");
+    assert.equal(statSync(join(directory, "long.log")).size, 0);
+  }));
+
+test("cut of a directory that does not exist does nothing", () => createConsoleFiles("/nonexistent/console").cut());
+
+test("open never follows a link that stands in the place of the file", () =>
+  inDirectory(async (directory) => {
+    const target = join(directory, "target");
+    writeFileSync(target, "precious");
+    symlinkSync(target, join(directory, "vm-1.log"));
+    const fd = createConsoleFiles(directory, 100).open("vm-1");
+    writeSync(fd, "noise");
+    closeSync(fd);
+    assert.equal(readFileSync(target, "utf8"), "precious");
+  }));
