@@ -1,0 +1,146 @@
+/**
+ * One agent per registry, by a lock of the kernel on a file that is named after the registry's device and inode.
+ *
+ * The lock is a POSIX record lock, taken by an exclusive transaction of SQLite, which both runtimes carry. Such a lock belongs to one
+ * process: a child does not inherit it, and it ends with the process, however that ends. A lock by `flock` would belong to
+ * the open file, and every child that got hold of the descriptor would keep it.
+ * https://man7.org/linux/man-pages/man2/fcntl_locking.2.html, https://www.sqlite.org/lockingv3.html
+ *
+ * The kernel drops it when *any* descriptor of the file is closed in this process, so nothing here opens the file but SQLite; and
+ * a database that nobody refers to is collected and closed by Bun, so `held` refers to it.
+ *
+ * The file must lie where agents with different configurations meet and where nobody else can squat on its name: not in
+ * `state_dir`, not in a directory that all may write to, and not in the registry, which anybody who can read it could lock.
+ * @module
+ */
+
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readFileSync, rmdirSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { judgeDirectory } from "../../config/trusted_file.ts";
+import type { InstanceLock, LockOutcome } from "../../ports/instance_lock.ts";
+import { type Database, openDatabase } from "./sqlite.ts";
+
+const SQLITE_BUSY = 5;
+/** Each failure means that another agent just ended and took the file with it. */
+const TRIES_MAX = 20;
+
+const held = new Set<Database>();
+
+export interface InstanceLockOptions {
+  readonly registryPath: string;
+  /** Where the lock's file lies; made when it is missing. */
+  readonly directory: string;
+  /** The agent's own user. */
+  readonly uid: number;
+}
+
+/**
+ * The directory of the locks: `/run/metald-lock` for root. Another user's agents meet in a directory of that user, so they exclude each
+ * other, though not those of another user.
+ *
+ * @param runtimeDirectory `XDG_RUNTIME_DIR`
+ */
+export function lockDirectory(uid: number, runtimeDirectory: string | undefined): string {
+  if (uid === 0) return "/run/metald-lock";
+  return runtimeDirectory === undefined ? `/tmp/metald-lock-${uid}` : join(runtimeDirectory, "metald-lock");
+}
+
+export function createInstanceLock(options: InstanceLockOptions): InstanceLock {
+  return {
+    async acquire() {
+      try {
+        return acquire(options);
+      } catch (error) {
+        return { kind: "unavailable", error: `Cannot lock ${options.registryPath}: ${String(error)}` };
+      }
+    },
+  };
+}
+
+function acquire({ registryPath, directory, uid }: InstanceLockOptions): LockOutcome {
+  const registry = judgeDirectory(registryPath, { uid });
+  if (registry.kind !== "trusted") {
+    const why = registry.kind === "absent" ? "the directory must exist: current value is absent" : registry.error;
+    return { kind: "unavailable", error: `Cannot lock ${registryPath} as ${why}` };
+  }
+  const path = join(directory, `${registry.stats.dev}-${registry.stats.ino}.lock`);
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    makeDirectory(directory);
+    const judgement = judgeDirectory(directory, { uid });
+    if (judgement.kind === "absent") continue;
+    if (judgement.kind !== "trusted") return { kind: "unavailable", error: judgement.error };
+    const inode = makeFile(path);
+    if (inode === undefined) continue;
+    const database = openDatabase(path);
+    const error = lock(database);
+    if (error === undefined && inodeOf(path) === inode) return hold(database, path, directory);
+    database.close();
+    if (error === undefined) continue;
+    if (!isBusy(error)) throw error;
+    return { kind: "held_by_another", detail: `${holderOf(inode)} holds ${path} for ${registryPath}` };
+  }
+  return { kind: "unavailable", error: `Cannot lock ${path} as it vanished ${TRIES_MAX} times` };
+}
+
+function hold(database: Database, path: string, directory: string): LockOutcome {
+  held.add(database);
+  return {
+    kind: "acquired",
+    release() {
+      if (!held.delete(database)) return;
+      // While it is locked: whoever opened it already finds, once it gets the lock, that the path names another file or none.
+      unlinkSync(path);
+      database.close();
+      try {
+        rmdirSync(directory);
+      } catch {
+        // Another agent's lock lies there, or the directory is the service manager's.
+      }
+    },
+  };
+}
+
+function lock(database: Database): unknown {
+  try {
+    database.exec("BEGIN EXCLUSIVE");
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+}
+
+function makeDirectory(path: string): void {
+  if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(path, 0o700);
+}
+
+/** @returns the inode of the file at `path`, which is made if need be; undefined when it vanished meanwhile */
+function makeFile(path: string): bigint | undefined {
+  try {
+    // Exclusively: a file that exists may be locked by this very process, and closing it would drop the lock.
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  return inodeOf(path);
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+/** The process that holds the lock, from `/proc/locks`, for a person: https://man7.org/linux/man-pages/man5/proc_locks.5.html */
+function holderOf(inode: bigint): string {
+  try {
+    const line = readFileSync("/proc/locks", "latin1")
+      .split("\n")
+      .find((text) => text.includes(" WRITE ") && text.includes(`:${inode} `));
+    const pid = line?.trim().split(/\s+/)[4];
+    return pid === undefined ? "another process" : `process ${pid}`;
+  } catch {
+    return "another process";
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The shapes of the files in which the agent keeps what it remembers.
+ *
+ * A file of a newer version may say more than is known here, and that is ignored; a file that lacks something is damaged, and
+ * counts as absent.
+ * @module
+ */
+
+import { z } from "zod";
+import type { ProcessIdentity } from "../../domain/process.ts";
+import type { HostState, RuntimeState } from "../../domain/runtime_state.ts";
+import { type MonotonicMs, monotonicMs } from "../../domain/time.ts";
+
+const VERSION = 1;
+
+const version = z.number().int().min(1);
+const count = z.number().int().min(0);
+const instant = z
+  .number()
+  .min(0)
+  .transform((value): MonotonicMs => monotonicMs(value));
+/** What is undefined has no key in the file. */
+const absent = z.undefined().optional();
+
+const identity = z.object({ bootId: z.string(), pid: count, startTicks: count }) satisfies z.ZodType<ProcessIdentity>;
+
+const runsWith = z
+  .object({
+    vmm: z.enum(["firecracker", "cloud-hypervisor", "qemu", "process"]),
+    socket: z.string().optional(),
+    launchHash: z.string(),
+  })
+  .transform((value) => ({ ...value, socket: value.socket }));
+
+const launchIntent = z.object({ attempt: count, incarnation: count, bootId: z.string(), at: instant });
+
+const recovering = z
+  .object({
+    reason: z
+      .enum(["process_dead", "process_mismatch", "guest_not_running", "socket_unreachable", "health_check_failed"])
+      .optional(),
+    attempt: count,
+    since: instant,
+  })
+  .transform((value) => ({ ...value, reason: value.reason }));
+
+export const runtimeStateFile: z.ZodType<RuntimeState> = z
+  .object({
+    version,
+    bootId: z.string(),
+    main: identity.or(absent),
+    runsWith: runsWith.or(absent),
+    incarnation: count,
+    attempts: count,
+    retryAt: instant.or(absent),
+    failed: z.boolean(),
+    launchIntent: launchIntent.or(absent),
+    recovering: recovering.or(absent),
+    exitedForContent: z.string().optional(),
+    migratedForContent: z.string().optional(),
+  })
+  .transform((file) => ({
+    bootId: file.bootId,
+    main: file.main,
+    runsWith: file.runsWith,
+    incarnation: file.incarnation,
+    attempts: file.attempts,
+    retryAt: file.retryAt,
+    failed: file.failed,
+    launchIntent: file.launchIntent,
+    recovering: file.recovering,
+    exitedForContent: file.exitedForContent,
+    migratedForContent: file.migratedForContent,
+  }));
+
+export const hostStateFile: z.ZodType<HostState> = z.object({
+  version,
+  bootId: z.string(),
+  cleanStop: z.boolean(),
+  forcedStops: z.array(instant),
+});
+
+export const startedOnceFile = z.object({ version, contentHash: z.string() });
+
+export function stateText(state: object): string {
+  return `${JSON.stringify({ version: VERSION, ...state })}\n`;
+}
+
+/** @returns undefined when `text` is damaged */
+export function parseState<T>(shape: z.ZodType<T>, text: string): T | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = shape.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}
