@@ -16,19 +16,23 @@ import { setTimeout } from "node:timers/promises";
 import { isDead, type ProcessFacts, type ProcessIdentity } from "../../domain/process.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Inspection, ProcessScan, ProcessTable } from "../../ports/process_table.ts";
+import { answersReads } from "./answers_reads.ts";
 import { readBootId } from "./boot_id.ts";
 import type { Pidfds } from "./pidfd.ts";
 import { createProcFileReader } from "./proc_file.ts";
 import { createProgramMemory } from "./program_memory.ts";
-import { type ProcessSource, readProcess, readStat } from "./read_process.ts";
+import { type MemoryAccess, type ProcessSource, readProcess, readStat } from "./read_process.ts";
 import { signalProcess } from "./signal_process.ts";
 import { createSlices } from "./slices.ts";
 import { liveTasks } from "./tasks.ts";
 
 const LISTINGS_MAX = 4;
 /** An `exec` is over in well under a millisecond, unless its program lies on a disk that does not answer. */
-const CHANGING_LOOKS_MAX = 50;
-const CHANGING_LOOK_MS = 10;
+const UNSETTLED_LOOKS_MAX = 50;
+const UNSETTLED_LOOK_MS = 10;
+/** Most waits for a disk end meanwhile. */
+const WAITING_LOOKS_MAX = 5;
+const MEMORY_TIMEOUT_MS = 500;
 const WCHAN_BYTES_MAX = 256;
 
 export interface ProcessTableOptions {
@@ -102,7 +106,7 @@ export function createProcessTable(options: ProcessTableOptions): ProcessTable {
 
 async function scanAll(source: ProcessSource): Promise<readonly ProcessFacts[]> {
   const seen = new Set<number>();
-  const changing: number[] = [];
+  const unsettled: number[] = [];
   const found: ProcessFacts[] = [];
   const pauseWhenDue = createSlices();
   for (let listing = 0; listing < LISTINGS_MAX; listing += 1) {
@@ -110,13 +114,13 @@ async function scanAll(source: ProcessSource): Promise<readonly ProcessFacts[]> 
     if (pids.length === 0) break;
     for (const pid of pids) {
       seen.add(pid);
-      const reading = readProcess(source, pid);
+      const reading = readProcess(source, pid, "unless_waiting");
       if (reading.kind === "facts") found.push(reading.facts);
-      if (reading.kind === "changing") changing.push(pid);
+      if (reading.kind === "changing" || reading.kind === "waiting") unsettled.push(pid);
       await pauseWhenDue();
     }
   }
-  for (const pid of changing) {
+  for (const pid of unsettled) {
     const facts = await readSettled(source, pid);
     if (facts !== undefined) found.push(facts);
   }
@@ -140,11 +144,15 @@ function listPids(procPath: string): readonly number[] {
  * @throws {Error} When it cannot be read.
  */
 async function readSettled(source: ProcessSource, pid: number): Promise<ProcessFacts | undefined> {
-  for (let looks = 0; looks < CHANGING_LOOKS_MAX; looks += 1) {
-    const reading = readProcess(source, pid);
+  let access: MemoryAccess = "unless_waiting";
+  for (let looks = 1; looks <= UNSETTLED_LOOKS_MAX; looks += 1) {
+    const reading = readProcess(source, pid, access);
     if (reading.kind === "facts") return reading.facts;
-    if (reading.kind !== "changing") return undefined;
-    await setTimeout(CHANGING_LOOK_MS);
+    if (reading.kind === "dead" || reading.kind === "kernel_thread") return undefined;
+    if (reading.kind === "waiting" && looks >= WAITING_LOOKS_MAX) {
+      access = (await answersReads(`${source.procPath}/${pid}/environ`, MEMORY_TIMEOUT_MS)) ? "always" : "never";
+    }
+    await setTimeout(UNSETTLED_LOOK_MS);
   }
   throw new Error(`Cannot read process ${pid} as it must have a program: it is between two of them for too long`);
 }

@@ -12,7 +12,14 @@ import type { ProcessFacts } from "../../domain/process.ts";
 import type { MonotonicMs } from "../../domain/time.ts";
 import { isVanished, type ReadProcFile } from "./proc_file.ts";
 import type { ProgramMemory } from "./program_memory.ts";
-import { type ProgramParts, readProgram } from "./read_program.ts";
+import {
+  BLANK_IMAGE,
+  type ProgramImage,
+  type ProgramStanding,
+  readExe,
+  readImage,
+  readStanding,
+} from "./read_program.ts";
 import { parseStat, type Stat, TICKS_PER_SECOND } from "./stat.ts";
 import { liveTasks } from "./tasks.ts";
 
@@ -25,7 +32,15 @@ export type ProcessReading =
   /** A thread of the kernel: it can be nobody's VM. */
   | { readonly kind: "kernel_thread" }
   /** Between two programs, or ending: another look will tell. */
-  | { readonly kind: "changing" };
+  | { readonly kind: "changing" }
+  /** In an uninterruptible wait, and its memory was never read: that may wait as long. */
+  | { readonly kind: "waiting" };
+
+/**
+ * What to do about a process in an uninterruptible wait whose memory was never read: report that (`unless_waiting`), read
+ * it, or do without its arguments and environment.
+ */
+export type MemoryAccess = "unless_waiting" | "always" | "never";
 
 export interface ProcessSource {
   readonly read: ReadProcFile;
@@ -36,7 +51,7 @@ export interface ProcessSource {
 }
 
 /** @throws {Error} When the process lives and cannot be read for another reason than permission on a part of it. */
-export function readProcess(source: ProcessSource, pid: number): ProcessReading {
+export function readProcess(source: ProcessSource, pid: number, access: MemoryAccess): ProcessReading {
   const path = `${source.procPath}/${pid}`;
   const stat = readStat(source.read, path);
   if (stat === undefined) return { kind: "dead" };
@@ -44,12 +59,17 @@ export function readProcess(source: ProcessSource, pid: number): ProcessReading 
   const zombie = stat.state === "Z" || stat.state === "X";
   const tasks = zombie ? liveTasks(source.read, path) : undefined;
   if (tasks?.length === 0) return { kind: "dead" };
+  const task = tasks?.[0];
+  const partPath = task === undefined ? path : `${path}/task/${task}`;
   const ageMs = Math.max(0, source.now() - stat.startTicks * (1000 / TICKS_PER_SECOND));
-  const parts = partsOf(source, pid, stat, ageMs, tasks?.[0]);
-  if (parts === "changing") return { kind: "changing" };
-  return {
-    kind: "facts",
-    facts: {
+  try {
+    const image = imageOf(
+      source,
+      { pid, stat, path: partPath, hasMemory: stat.hasMemory || task !== undefined },
+      access,
+    );
+    if (image === "changing" || image === "waiting") return { kind: image };
+    const facts = {
       identity: { bootId: source.bootId, pid, startTicks: stat.startTicks },
       parentPid: stat.parentPid,
       sessionId: stat.sessionId,
@@ -57,32 +77,45 @@ export function readProcess(source: ProcessSource, pid: number): ProcessReading 
       // Threads other than the first leave no zombie behind, so while the first lives all that are counted live.
       liveTasks: tasks?.length ?? stat.threads,
       ageMs,
-      ...parts,
-    },
-  };
-}
-
-function partsOf(
-  source: ProcessSource,
-  pid: number,
-  stat: Stat,
-  ageMs: number,
-  task: string | undefined,
-): ProgramParts | "changing" {
-  const remembered = source.memory.recall(pid, stat, ageMs);
-  if (remembered !== undefined) return remembered;
-  const path = task === undefined ? `${source.procPath}/${pid}` : `${source.procPath}/${pid}/task/${task}`;
-  const hasMemory = stat.hasMemory || task !== undefined;
-  try {
-    const { parts, blank } = readProgram(source.read, path, hasMemory);
-    if (blank && stat.hasMemory && stat.program === undefined) return "changing";
-    const known = hasMemory ? parts : source.memory.recallEnding(pid, stat, parts);
-    source.memory.remember(pid, stat, known, ageMs);
-    return known;
+      ...image,
+      ...standingOf(source, { pid, stat, path: partPath }, ageMs),
+    };
+    return { kind: "facts", facts };
   } catch (error) {
-    if (isVanished(error)) return "changing";
+    if (isVanished(error)) return { kind: "changing" };
     throw error;
   }
+}
+
+interface Subject {
+  readonly pid: number;
+  readonly stat: Stat;
+  /** `/proc/<pid>`, or that of a task that lives. */
+  readonly path: string;
+}
+
+function imageOf(
+  { memory, read }: ProcessSource,
+  { pid, stat, path, hasMemory }: Subject & { readonly hasMemory: boolean },
+  access: MemoryAccess,
+): ProgramImage | "changing" | "waiting" {
+  const remembered = memory.recallImage(pid, stat);
+  if (remembered !== undefined) return remembered;
+  if (!hasMemory) return BLANK_IMAGE;
+  if (access === "never") return { ...BLANK_IMAGE, exe: readExe(path) };
+  if (access === "unless_waiting" && stat.state === "D") return "waiting";
+  const { image, blank } = readImage(read, path);
+  if (blank && stat.hasMemory && stat.program === undefined) return "changing";
+  memory.rememberImage(pid, stat, image);
+  return image;
+}
+
+function standingOf({ memory, read }: ProcessSource, { pid, stat, path }: Subject, ageMs: number): ProgramStanding {
+  const remembered = memory.recallStanding(pid, stat, ageMs);
+  if (remembered !== undefined) return remembered;
+  const standing = readStanding(read, path);
+  memory.rememberStanding(pid, stat, standing, ageMs);
+  return standing;
 }
 
 /**

@@ -1,6 +1,9 @@
 /**
- * Reads the parts of a process that belong to its program rather than to its moment: arguments, marks in the
- * environment, user, unit.
+ * Reads what of a process belongs to its program rather than to its moment.
+ *
+ * Two parts, since they change in different ways: the image (arguments, marks in the environment, executable) by `exec`
+ * only, the standing (user, unit) at any time. And since they cost differently: arguments and environment lie in the
+ * memory of the process, and reading them waits for whoever changes its map, which may be a thread that waits for a disk.
  *
  * What the agent may not read stays empty: a process of another user is still there, and the core must see it.
  * @module
@@ -22,40 +25,52 @@ const ENVIRONMENT_BYTES_MAX = 8 * 1024 * 1024;
 
 const DELETED = " (deleted)";
 
-export type ProgramParts = Pick<ProcessFacts, "uid" | "exe" | "argv" | "unit" | "vmId" | "launchHash" | "incarnation">;
+export type ProgramImage = Pick<ProcessFacts, "exe" | "argv" | "vmId" | "launchHash" | "incarnation">;
+export type ProgramStanding = Pick<ProcessFacts, "uid" | "unit">;
 
-export interface ProgramReading {
-  readonly parts: ProgramParts;
+/** Of a process whose memory cannot be read, or is gone. */
+export const BLANK_IMAGE: ProgramImage = {
+  exe: "",
+  argv: [],
+  vmId: undefined,
+  launchHash: undefined,
+  incarnation: undefined,
+};
+
+export interface ImageReading {
+  readonly image: ProgramImage;
   /** Neither arguments nor an environment, although reading them is permitted. */
   readonly blank: boolean;
 }
 
 /**
  * @param path `/proc/<pid>`, or `/proc/<pid>/task/<tid>` where the first thread has ended
- * @param hasMemory whether there are arguments, an environment and an executable to read
  * @throws {Error} As the system calls do, unless only the right to look is missing.
  */
-export function readProgram(read: ReadProcFile, path: string, hasMemory: boolean): ProgramReading {
-  const environment = hasMemory ? unlessForbidden(() => read(`${path}/environ`, ENVIRONMENT_BYTES_MAX)) : undefined;
+export function readImage(read: ReadProcFile, path: string): ImageReading {
+  const environment = unlessForbidden(() => read(`${path}/environ`, ENVIRONMENT_BYTES_MAX));
   const blankEnvironment = environment?.length === 0;
   const marks = {
     vmId: environment && variableOf(environment, VM_ID_VARIABLE),
     launchHash: environment && variableOf(environment, LAUNCH_HASH_VARIABLE),
     incarnation: environment && parseCount(variableOf(environment, INCARNATION_VARIABLE)),
   };
-  const argv = hasMemory ? unlessForbidden(() => parseArgv(read(`${path}/cmdline`, ARGV_BYTES_MAX))) : undefined;
-  const exe = hasMemory ? unlessForbidden(() => programOf(readlinkSync(`${path}/exe`))) : undefined;
-  const cgroup = unlessForbidden(() => read(`${path}/cgroup`, CGROUP_BYTES_MAX).toString("latin1"));
+  const argv = unlessForbidden(() => parseArgv(read(`${path}/cmdline`, ARGV_BYTES_MAX)));
   return {
-    parts: {
-      uid: readUid(read, path),
-      exe: exe ?? "",
-      argv: argv ?? [],
-      unit: cgroup === undefined ? undefined : unitOf(cgroup),
-      ...marks,
-    },
+    image: { exe: readExe(path), argv: argv ?? [], ...marks },
     blank: blankEnvironment && argv?.length === 0,
   };
+}
+
+/** Base name of the executable; empty when it may not be read. It needs nothing of the memory of the process. */
+export function readExe(path: string): string {
+  return unlessForbidden(() => programOf(readlinkSync(`${path}/exe`))) ?? "";
+}
+
+/** @throws {Error} As the system calls do, unless only the right to look is missing. */
+export function readStanding(read: ReadProcFile, path: string): ProgramStanding {
+  const cgroup = unlessForbidden(() => read(`${path}/cgroup`, CGROUP_BYTES_MAX).toString("latin1"));
+  return { uid: readUid(read, path), unit: cgroup === undefined ? undefined : unitOf(cgroup) };
 }
 
 /** The owner of `/proc/<pid>` will not do: it is root for every process that may not be dumped. */
@@ -74,7 +89,7 @@ function parseArgv(bytes: Buffer): readonly string[] {
   return (text.endsWith("\0") ? text.slice(0, -1) : text).split("\0", ARGUMENTS_MAX);
 }
 
-/** Base name of the executable; the kernel adds a word when its file was unlinked or replaced. */
+/** The kernel adds a word to the link when the file was unlinked or replaced. */
 export function programOf(exeLink: string): string {
   const path = exeLink.endsWith(DELETED) ? exeLink.slice(0, -DELETED.length) : exeLink;
   return path.slice(path.lastIndexOf("/") + 1);

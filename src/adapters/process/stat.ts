@@ -25,8 +25,8 @@ export interface Stat {
   /** False once an ending process has given its memory back: its arguments and environment are lost, its files not yet. */
   readonly hasMemory: boolean;
   /**
-   * Where the arguments and the environment begin and end in memory. It changes with every `exec`, as addresses are
-   * random. Undefined for those who may not look, and between the moment an `exec` drops the old program and the moment
+   * The name, and where the code, the arguments and the environment begin and end in memory. It changes with every
+   * `exec`, as addresses are random. Undefined for those who may not look, and between the moment an `exec` drops the old program and the moment
    * the new one has its arguments.
    */
   readonly program: string | undefined;
@@ -34,7 +34,8 @@ export interface Stat {
 
 /** Undefined when the text is not a stat line. */
 export function parseStat(text: string): Stat | undefined {
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const nameEnd = text.lastIndexOf(")");
+  const fields = text.slice(nameEnd + 2).split(" ");
   const field = (number: number) => Number(fields[number - 3]);
   const state = fields[0];
   const startTicks = field(22);
@@ -48,7 +49,11 @@ export function parseStat(text: string): Stat | undefined {
     threads: field(20),
     startTicks,
     hasMemory: field(23) > 0,
-    program: field(51) > 0 ? `${fields.slice(48 - 3, 52 - 3).join()},${fields[26 - 3]}` : undefined,
+    // Fields 48 to 51 and 26.
+    program:
+      field(51) > 0
+        ? `${text.slice(text.indexOf("("), nameEnd + 1)} ${fields.slice(45, 49).join(" ")} ${fields[23]}`
+        : undefined,
   };
 }
 

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createProgramMemory } from "../../../src/adapters/process/program_memory.ts";
-import type { ProgramParts } from "../../../src/adapters/process/read_program.ts";
+import type { ProgramImage, ProgramStanding } from "../../../src/adapters/process/read_program.ts";
 import type { Stat } from "../../../src/adapters/process/stat.ts";
 
 const PID = 64;
@@ -24,48 +24,59 @@ const stat: Stat = {
   program: "1,2,3,4,5",
 };
 
-const parts: ProgramParts = {
-  uid: 0,
+const image: ProgramImage = {
   exe: "qemu-system-x86_64",
   argv: ["qemu-system-x86_64"],
-  unit: "metald-vm-a.service",
   vmId: "a",
   launchHash: "0123abcd",
   incarnation: 1,
 };
+const standing: ProgramStanding = { uid: 0, unit: "metald-vm-a.service" };
 
 function remembering(ageMs: number) {
   const memory = createProgramMemory();
-  memory.remember(PID, stat, parts, ageMs);
+  memory.rememberImage(PID, stat, image);
+  memory.rememberStanding(PID, stat, standing, ageMs);
   return memory;
 }
 
-test("recall gives what was remembered of an old process, for a minute or two", () => {
+test("recallStanding gives what was remembered of an old process, for a minute or two", () => {
   const memory = remembering(OLD_MS);
-  assert.equal(memory.recall(PID, stat, OLD_MS + 59_000), parts);
-  assert.equal(memory.recall(PID, stat, OLD_MS + 120_000), undefined);
+  assert.equal(memory.recallStanding(PID, stat, OLD_MS + 59_000), standing);
+  assert.equal(memory.recallStanding(PID, stat, OLD_MS + 120_000), undefined);
 });
 
-test("recall trusts no memory of a young process, which may still change its user or its unit", () => {
-  assert.equal(remembering(1000).recall(PID, stat, 2000), undefined);
+test("recallStanding trusts no memory of a young process, which may still change its user or its unit", () => {
+  assert.equal(remembering(1000).recallStanding(PID, stat, 2000), undefined);
 });
 
-test("recall trusts no memory of another program, or of another process with the same pid", () => {
+test("recallImage gives what was read once, however old, since to read it again might never end", () => {
+  assert.equal(remembering(0).recallImage(PID, stat), image);
+});
+
+test("nothing is recalled of another program, or of another process with the same pid", () => {
   const memory = remembering(OLD_MS);
-  assert.equal(memory.recall(PID, { ...stat, program: "1,2,3,4,6" }, OLD_MS), undefined);
-  assert.equal(memory.recall(PID, { ...stat, program: undefined }, OLD_MS), undefined);
-  assert.equal(memory.recall(PID, { ...stat, startTicks: 101 }, OLD_MS), undefined);
+  const others = [{ program: "1,2,3,4,6" }, { program: undefined }, { startTicks: 101 }];
+  for (const other of others) {
+    assert.equal(memory.recallImage(PID, { ...stat, ...other }), undefined);
+    assert.equal(memory.recallStanding(PID, { ...stat, ...other }, OLD_MS), undefined);
+  }
 });
 
-test("recallEnding says what an ending process was, since it still holds its files and shows its name no more", () => {
+test("rememberImage forgets the standing, which may have changed with the program", () => {
+  const memory = remembering(OLD_MS);
+  memory.rememberImage(PID, { ...stat, program: "another" }, image);
+  assert.equal(memory.recallStanding(PID, { ...stat, program: "another" }, OLD_MS), undefined);
+});
+
+test("recallImage says what an ending process was, since it still holds its files and shows its name no more", () => {
   const ending = { ...stat, state: "D" as const, hasMemory: false, program: undefined };
-  const blank = { ...parts, exe: "", argv: [], vmId: undefined, launchHash: undefined, incarnation: undefined };
-  assert.deepEqual(remembering(1000).recallEnding(PID, ending, blank), parts);
-  assert.deepEqual(remembering(1000).recallEnding(PID, { ...ending, startTicks: 101 }, blank), blank);
+  assert.equal(remembering(0).recallImage(PID, ending), image);
+  assert.equal(remembering(0).recallImage(PID, { ...ending, startTicks: 101 }), undefined);
 });
 
 test("retain forgets all others", () => {
   const memory = remembering(OLD_MS);
   memory.retain(new Set([PID + 1]));
-  assert.equal(memory.recall(PID, stat, OLD_MS), undefined);
+  assert.equal(memory.recallImage(PID, stat), undefined);
 });

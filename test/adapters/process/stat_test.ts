@@ -26,7 +26,7 @@ test("parseStat reads the fields that follow the name", () => {
     threads: 2,
     startTicks: 4711,
     hasMemory: true,
-    program: "0,0,0,99,0",
+    program: "(qemu-system-x86) 0 0 0 99 0",
   });
 });
 
