@@ -3,6 +3,7 @@
  *
  *   odd_process zombie-leader [FILE]   the first thread ends, another lives on (and has FILE open for writing)
  *   odd_process private-table FILE     a thread with a table of fds of its own has FILE open for writing
+ *   odd_process waiting                an uninterruptible wait (state D), for a child of vfork that lives on
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -37,6 +38,14 @@ static void *live(void *ignored) {
 int main(int argc, char **argv) {
   pthread_t thread;
   if (argc < 2) return 64;
+  if (strcmp(argv[1], "waiting") == 0) {
+    puts("ready");
+    fflush(stdout);
+    if (vfork() == 0) {
+      for (;;) pause();
+    }
+    return 1;
+  }
   private_table = strcmp(argv[1], "private-table") == 0;
   file = argc > 2 ? argv[2] : NULL;
   if (pthread_create(&thread, NULL, live, NULL) != 0) return 1;

@@ -187,3 +187,23 @@ onHost("inspect shows a stopped process as alive", {}, async ({ table, processes
     return inspection.kind === "alive" && inspection.state === "T";
   });
 });
+
+onHost("scan reads a process in an uninterruptible wait", { skip: withoutCompiler }, async ({ table, processes }) => {
+  assert.ok(odd !== undefined);
+  const identity = await processes.startReady([odd.path, "waiting"], { METALD_VM_ID: "vm-waiting" });
+  try {
+    await eventually(async () => {
+      const inspection = await table.inspect(identity);
+      return inspection.kind === "alive" && inspection.state === "D";
+    });
+    const facts = await scannedFacts(createProcessTable({ clock, pidfds }), identity);
+    assert.equal(facts?.state, "D");
+    assert.equal(facts?.vmId, "vm-waiting");
+  } finally {
+    const scan = await table.scan();
+    assert.ok(scan.kind === "scanned");
+    for (const each of scan.processes) {
+      if (each.parentPid === identity.pid) process.kill(each.identity.pid, "SIGKILL");
+    }
+  }
+});
