@@ -1,21 +1,34 @@
 /**
- * One agent per registry, by a lock of the kernel on a file that is named after the registry's device and inode.
+ * One agent per registry, by locks of the kernel on files that are named after the registry: one after its device and inode, so that
+ * it does not matter by which path it is reached, and one after its path, so that it does not matter when the directory is
+ * replaced or not there yet.
  *
- * The lock is a POSIX record lock, taken by an exclusive transaction of SQLite, which both runtimes carry. Such a lock belongs to one
- * process: a child does not inherit it, and it ends with the process, however that ends. A lock by `flock` would belong to
+ * A lock is a POSIX record lock, taken by an exclusive transaction of SQLite, which both runtimes carry. Such a lock belongs to
+ * one process: a child does not inherit it, and it ends with the process, however that ends. A lock by `flock` would belong to
  * the open file, and every child that got hold of the descriptor would keep it.
  * https://man7.org/linux/man-pages/man2/fcntl_locking.2.html, https://www.sqlite.org/lockingv3.html
  *
  * The kernel drops it when *any* descriptor of the file is closed in this process, so nothing here opens the file but SQLite; and
  * a database that nobody refers to is collected and closed by Bun, so `held` refers to it.
  *
- * The file must lie where agents with different configurations meet and where nobody else can squat on its name: not in
+ * The files must lie where agents with different configurations meet and where nobody else can squat on their names: not in
  * `state_dir`, not in a directory that all may write to, and not in the registry, which anybody who can read it could lock.
  * @module
  */
 
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readFileSync, rmdirSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { judgeDirectory } from "../../config/trusted_file.ts";
 import type { InstanceLock, LockOutcome } from "../../ports/instance_lock.ts";
 import { type Database, openDatabase } from "./sqlite.ts";
@@ -58,12 +71,36 @@ export function createInstanceLock(options: InstanceLockOptions): InstanceLock {
 }
 
 function acquire({ registryPath, directory, uid }: InstanceLockOptions): LockOutcome {
-  const registry = judgeDirectory(registryPath, { uid });
-  if (registry.kind !== "trusted") {
-    const why = registry.kind === "absent" ? "the directory must exist: current value is absent" : registry.error;
-    return { kind: "unavailable", error: `Cannot lock ${registryPath} as ${why}` };
+  const releases: (() => void)[] = [];
+  for (const name of lockNames(registryPath)) {
+    const outcome = acquireFile(join(directory, name), uid);
+    if (outcome.kind === "acquired") {
+      releases.unshift(outcome.release);
+      continue;
+    }
+    for (const release of releases) release();
+    if (outcome.kind === "unavailable") return outcome;
+    return { kind: "held_by_another", detail: `${outcome.detail} for ${registryPath}` };
   }
-  const path = join(directory, `${registry.stats.dev}-${registry.stats.ino}.lock`);
+  return {
+    kind: "acquired",
+    release() {
+      for (const release of releases.splice(0)) release();
+    },
+  };
+}
+
+/** Always in the same order, so that of two agents that start at once one gets all. */
+function lockNames(registryPath: string): string[] {
+  const path = resolve(registryPath);
+  const names = [`${createHash("sha256").update(path).digest("hex").slice(0, 16)}.lock`];
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stats !== undefined) names.push(`${stats.dev}-${stats.ino}.lock`);
+  return names;
+}
+
+function acquireFile(path: string, uid: number): LockOutcome {
+  const directory = dirname(path);
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
     makeDirectory(directory);
     const judgement = judgeDirectory(directory, { uid });
@@ -73,35 +110,37 @@ function acquire({ registryPath, directory, uid }: InstanceLockOptions): LockOut
     if (inode === undefined) continue;
     const database = openDatabase(path);
     const error = lock(database);
-    if (error === undefined && inodeOf(path) === inode) return hold(database, path, directory);
+    if (error === undefined && inodeOf(path) === inode) return hold(database, path);
     database.close();
     if (error === undefined) continue;
     if (!isBusy(error)) throw error;
-    return { kind: "held_by_another", detail: `${holderOf(inode)} holds ${path} for ${registryPath}` };
+    return { kind: "held_by_another", detail: `${holderOf(inode)} holds ${path}` };
   }
   return { kind: "unavailable", error: `Cannot lock ${path} as it vanished ${TRIES_MAX} times` };
 }
 
-function hold(database: Database, path: string, directory: string): LockOutcome {
+function hold(database: Database, path: string): LockOutcome {
   held.add(database);
   return {
     kind: "acquired",
     release() {
       if (!held.delete(database)) return;
-      // While it is locked: whoever opened it already finds, once it gets the lock, that the path names another file or none.
-      unlinkSync(path);
-      database.close();
       try {
-        rmdirSync(directory);
+        // While it is locked: whoever opened it already finds, once it gets the lock, that the path names another file or none.
+        rmSync(path, { force: true });
+        rmdirSync(dirname(path));
       } catch {
         // Another agent's lock lies there, or the directory is the service manager's.
       }
+      database.close();
     },
   };
 }
 
 function lock(database: Database): unknown {
   try {
+    // Its journal would be a second file, which a killed agent leaves behind and which then has to be recovered.
+    database.exec("PRAGMA journal_mode = MEMORY");
     database.exec("BEGIN EXCLUSIVE");
     return undefined;
   } catch (error) {
@@ -109,8 +148,10 @@ function lock(database: Database): unknown {
   }
 }
 
+/** Bun gives SQLite's code, Deno only its words: https://www.sqlite.org/rescode.html#busy */
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+  if (!(error instanceof Error)) return false;
+  return ("errcode" in error && error.errcode === SQLITE_BUSY) || error.message === "database is locked";
 }
 
 function makeDirectory(path: string): void {

@@ -1,0 +1,62 @@
+/**
+ * What the command line asks for.
+ * @module
+ */
+
+export type Command =
+  /** `configPath`: undefined is the default path. */
+  | { readonly kind: "run"; readonly configPath: string | undefined }
+  | { readonly kind: "config_check"; readonly configPath: string | undefined }
+  | { readonly kind: "config_show"; readonly configPath: string | undefined }
+  | { readonly kind: "version" }
+  | { readonly kind: "help" }
+  /** One sentence. */
+  | { readonly kind: "misused"; readonly error: string };
+
+/**
+ * @param args without the program's own name
+ * @param configVariable `METALD_CONFIG`; empty means unset, and `--config` goes before it
+ */
+export function parseCommand(args: readonly string[], configVariable: string | undefined): Command {
+  const words: string[] = [];
+  let configPath = configVariable === "" ? undefined : configVariable;
+  for (let index = 0; index < args.length; index += 1) {
+    const argument = args[index] ?? "";
+    if (argument === "--help" || argument === "-h") return { kind: "help" };
+    if (argument === "--version") return { kind: "version" };
+    if (argument === "--config" || argument.startsWith("--config=")) {
+      const inline = argument.slice("--config=".length);
+      const path = argument === "--config" ? args[index + 1] : inline;
+      if (path === undefined || path === "") return misused("--config must be followed by a path", argument);
+      if (argument === "--config") index += 1;
+      configPath = path;
+    } else if (argument.startsWith("-")) return misused("there is no such option", argument);
+    else words.push(argument);
+  }
+  return commandOf(words, configPath);
+}
+
+function commandOf(words: readonly string[], configPath: string | undefined): Command {
+  const asked = words.join(" ");
+  switch (asked) {
+    case "run":
+      return { kind: "run", configPath };
+    case "config check":
+      return { kind: "config_check", configPath };
+    case "config show":
+      return { kind: "config_show", configPath };
+    case "version":
+      return { kind: "version" };
+    case "help":
+      return { kind: "help" };
+    default:
+      return misused("the command must be run, config check, config show, version or help", asked);
+  }
+}
+
+function misused(rule: string, value: string): Command {
+  return {
+    kind: "misused",
+    error: `Cannot use this command line as ${rule}: current value is ${JSON.stringify(value)}`,
+  };
+}

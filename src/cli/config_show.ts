@@ -1,0 +1,19 @@
+/**
+ * `metald config show`: every key with the value in force, as a file would give it.
+ * @module
+ */
+
+import { type ConfigurationSource, DEFAULT_CONFIGURATION_PATH, loadConfiguration } from "../config/load.ts";
+import { EXIT_CODE, type ExitCode } from "./exit_code.ts";
+import type { Output } from "./output.ts";
+
+export function showConfiguration(source: ConfigurationSource, output: Output): ExitCode {
+  const loaded = loadConfiguration(source);
+  if (loaded.kind === "rejected") {
+    for (const error of loaded.errors) output.complain(error);
+    return EXIT_CODE.configuration;
+  }
+  const from = loaded.path ?? `the defaults, as there is no ${DEFAULT_CONFIGURATION_PATH}`;
+  output.print(`// ${from}\n${JSON.stringify(loaded.configuration.document, undefined, 2)}\n`);
+  return EXIT_CODE.ok;
+}
