@@ -1,0 +1,217 @@
+/**
+ * Has acts carried out beside the loop: who gets a slot, what an act may ask of the world, and what becomes of its outcome.
+ * @module
+ */
+
+import type { BlockedReason } from "../domain/event.ts";
+import type { MonotonicMs } from "../domain/time.ts";
+import { after } from "../domain/time.ts";
+import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import type { ActWorld, LaunchMemory } from "../recovery/act.ts";
+import type { AdmissionClass, Candidate } from "../recovery/admission.ts";
+import { admit } from "../recovery/admission.ts";
+import { effectivePolicy } from "../recovery/effective_policy.ts";
+import { readFreshIntent } from "../recovery/fresh_intent.ts";
+import type { Observation } from "../recovery/observation.ts";
+import { restart } from "../recovery/restart.ts";
+import { stop } from "../recovery/stop.ts";
+import { rememberedOf } from "../recovery/vm.ts";
+import type { Work } from "../recovery/work_wanted.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Lookout } from "./lookout.ts";
+import type { TrackedVm } from "./tracked_vm.ts";
+
+/** VMs that are probed before force is used, so that the brake can see. */
+const BYSTANDERS_MAX = 64;
+
+export class Acts {
+  readonly #fleet: Fleet;
+  readonly #lookout: Lookout;
+  readonly #ends = new Set<Promise<void>>();
+  #stopping = false;
+
+  constructor(fleet: Fleet, lookout: Lookout) {
+    this.#fleet = fleet;
+    this.#lookout = lookout;
+  }
+
+  admit(now: MonotonicMs): void {
+    if (this.#stopping || this.#fleet.waiting.size === 0) return;
+    const restarts: Candidate[] = [];
+    const stops: Candidate[] = [];
+    for (const tracked of this.#fleet.waiting) {
+      const work = this.#fleet.workOf(tracked, now);
+      if (work === undefined || work.dueAt > now) {
+        this.#fleet.waiting.delete(tracked);
+        this.#fleet.reschedule(tracked);
+        continue;
+      }
+      const candidate = { id: tracked.id, priority: tracked.record.priority, waitingSince: work.waitingSince };
+      if (work.kind === "stop") stops.push({ ...candidate, class: "first" });
+      else restarts.push({ ...candidate, class: work.class });
+    }
+    const slotsMax = this.#fleet.policy.recovery.maxConcurrentRecoveries;
+    for (const [kind, candidates] of [
+      ["restart", restarts],
+      ["stop", stops],
+    ] as const) {
+      const running = this.#runningClasses(kind);
+      for (const { id } of admit(candidates, { slotsMax, running }, now)) {
+        const tracked = this.#fleet.tracked.get(id);
+        const work = tracked === undefined ? undefined : this.#fleet.workOf(tracked, now);
+        if (tracked !== undefined && work !== undefined) this.#begin(tracked, work);
+      }
+    }
+  }
+
+  /** Stops have slots of their own: a guest that takes its time to shut down must not keep a dead one from coming back. */
+  #runningClasses(kind: "restart" | "stop"): readonly AdmissionClass[] {
+    const classes: AdmissionClass[] = [];
+    for (const { act } of this.#fleet.acts.values()) if (act?.kind === kind) classes.push(act.class);
+    return classes;
+  }
+
+  #begin(tracked: TrackedVm, work: Work): void {
+    const controller = new AbortController();
+    const admissionClass = work.kind === "restart" ? work.class : "first";
+    tracked.act = { kind: work.kind, class: admissionClass, controller };
+    this.#fleet.acts.set(tracked.id, tracked);
+    this.#fleet.waiting.delete(tracked);
+    const end = this.#carryOut(tracked, work, controller.signal).catch((error: unknown) => this.#fleet.fail(error));
+    this.#ends.add(end);
+    void end.then(() => this.#ends.delete(end));
+  }
+
+  async #carryOut(tracked: TrackedVm, work: Work, signal: AbortSignal): Promise<void> {
+    const { vm, id } = tracked;
+    const world = this.#worldOf(tracked, signal);
+    let observation: Observation | undefined;
+    if (work.kind === "stop") {
+      if (vm.main === undefined) return;
+      this.#fleet.apply(tracked, { type: "stop_began" });
+      observation = {
+        type: "stop_ended",
+        outcome: await stop({ id, main: vm.main, deadIncarnation: undefined }, world),
+      };
+    } else {
+      this.#fleet.apply(tracked, { type: "restart_began" });
+      const outcome = await restart(
+        {
+          id,
+          main: vm.main,
+          deadIncarnation: vm.deadIncarnation,
+          mode: work.mode,
+          reason: vm.loss?.reason,
+          attempts: vm.attempts,
+          incarnation: vm.incarnation,
+          openIntent: tracked.openIntent,
+        },
+        world,
+      );
+      observation = { type: "restart_ended", outcome };
+    }
+    this.#fleet.acts.delete(id);
+    tracked.act = undefined;
+    tracked.knownSince = this.#fleet.deps.clock.monotonic();
+    if (tracked.deleted) {
+      if (!this.#fleet.tracked.has(id)) await this.#fleet.memory.forget(id);
+      const successor = this.#fleet.tracked.get(id);
+      if (successor !== undefined) this.#fleet.reschedule(successor);
+      return;
+    }
+    this.#fleet.apply(tracked, observation);
+    const { now } = this.#fleet.situation(tracked, this.#fleet.deps.clock.monotonic());
+    if (tracked.vm.phase.name === "healthy") {
+      tracked.nextProbeAt = after(now, tracked.policy.health.intervalMs * this.#fleet.deps.random.next());
+      tracked.spread = true;
+      this.#fleet.reschedule(tracked);
+    }
+    this.#fleet.wake();
+  }
+
+  #worldOf(tracked: TrackedVm, signal: AbortSignal): ActWorld {
+    const { clock, stateStore, processTable } = this.#fleet.deps;
+    const { id } = tracked;
+    return {
+      ports: this.#fleet.deps,
+      users: this.#fleet.deps,
+      signal,
+      freshIntent: async (desired) => {
+        const intent = await readFreshIntent(this.#fleet.deps, id, tracked.record, desired, this.#fleet.readings);
+        if (intent.record !== undefined && !tracked.deleted) this.#fleet.recordRead(id, intent.record);
+        // A hold that another reading saw a moment ago binds as well.
+        if (intent.kind === "go" && tracked.holding.held) return { ...intent, kind: "no", detail: "held" };
+        return intent;
+      },
+      policyFor: (record) => effectivePolicy(this.#fleet.policy, record),
+      scan: () => this.#fleet.scanner.scan(),
+      remember: async (memory: LaunchMemory) => {
+        const foundAt = clock.monotonic();
+        tracked.openIntent = memory.launchIntent === undefined ? undefined : { intent: memory.launchIntent, foundAt };
+        return await this.#fleet.memory.save(id, {
+          ...rememberedOf(tracked.vm, processTable.bootId),
+          attempts: memory.attempts,
+          incarnation: memory.incarnation,
+          main: memory.main?.identity,
+          runsWith: memory.main?.runsWith,
+          retryAt: undefined,
+          launchIntent: memory.launchIntent,
+        });
+      },
+      rememberStartedOnce: (record) => stateStore.saveStartedOnce(id, record.contentHash),
+      claimDisks: (record) => this.#claimDisks(record),
+      observe: (observation) => this.#fleet.apply(tracked, observation),
+      forceRefusal: () => this.#forceRefusal(tracked),
+      countForcedStop: () => this.#fleet.memory.countForcedStop(clock.monotonic()),
+    };
+  }
+
+  /**
+   * Two VMs that name the same disk may be examined at the same instant, before either has opened it. So a disk belongs to the VM
+   * that was examined first until its VMM is seen healthy, and has opened it, or is given up.
+   */
+  #claimDisks(record: VmRecord): VmId | undefined {
+    const wanted = new Set(record.disks.filter((disk) => !disk.shared).map((disk) => disk.path));
+    for (const [id, paths] of this.#fleet.diskClaims) {
+      const claimant = this.#fleet.tracked.get(id) ?? this.#fleet.acts.get(id);
+      const stands =
+        claimant !== undefined &&
+        (claimant.act !== undefined || claimant.vm.openAttempt !== undefined || claimant.openIntent !== undefined);
+      if (!stands) this.#fleet.diskClaims.delete(id);
+      else if (id !== record.id && paths.some((path) => wanted.has(path))) return id;
+    }
+    this.#fleet.diskClaims.set(record.id, [...wanted]);
+    return undefined;
+  }
+
+  async #forceRefusal(tracked: TrackedVm): Promise<BlockedReason | "braked" | undefined> {
+    const bystanders = [...this.#fleet.tracked.values()].filter(
+      (other) => other !== tracked && this.#fleet.mayProbe(other),
+    );
+    const chosen = sample(bystanders, BYSTANDERS_MAX, () => this.#fleet.deps.random.next());
+    await Promise.all(chosen.map((other) => this.#lookout.probe(other)));
+    const now = this.#fleet.deps.clock.monotonic();
+    this.#fleet.minds(now);
+    if (this.#fleet.brake.engaged) return "braked";
+    const { maxForcedStops } = this.#fleet.policy.recovery;
+    return this.#fleet.memory.forcedStopsLastHour(now) >= maxForcedStops ? "forced_stops_exhausted" : undefined;
+  }
+
+  /** Ends every act at its next safe point, and begins no more. Resolves when all have ended. */
+  async end(): Promise<void> {
+    this.#stopping = true;
+    for (const { act } of this.#fleet.acts.values()) act?.controller.abort();
+    await Promise.all(this.#ends);
+  }
+}
+
+/** At most `countMax` of `items`, chosen at random. */
+function sample<T>(items: readonly T[], countMax: number, chance: () => number): readonly T[] {
+  const pool = [...items];
+  const chosen: T[] = [];
+  while (chosen.length < countMax && pool.length > 0) {
+    const [item] = pool.splice(Math.floor(chance() * pool.length), 1);
+    if (item !== undefined) chosen.push(item);
+  }
+  return chosen;
+}

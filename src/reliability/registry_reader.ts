@@ -1,0 +1,124 @@
+/**
+ * Keeps what is known of the registry up to date: by hints soon, by listings surely.
+ * @module
+ */
+
+import type { MonotonicMs } from "../domain/time.ts";
+import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import type { ReadRecord } from "../ports/registry.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Inventory, InventoryChange } from "./inventory.ts";
+import { EMPTY_INVENTORY, mergeEntries, mergeListing } from "./inventory.ts";
+import { NEVER } from "./never.ts";
+
+/** Hints that come together are read together. */
+const HINT_GATHER_MS = 50;
+/** More single records than this are read as a whole listing. */
+const HINTS_MAX = 16;
+/** A listing that failed is tried again after this. */
+const RETRY_LISTING_MS = 5_000;
+
+export class RegistryReader {
+  readonly #fleet: Fleet;
+  readonly #hints = new Set<VmId>();
+  readonly #onCreated: () => void;
+  #inventory: Inventory;
+  /** When the next listing is due. */
+  listAt: number = 0;
+  #hintsAt: number = NEVER;
+  #reading = false;
+  /** Somebody confirmed that the registry is right, even if it lost many records. */
+  believeRegistry = false;
+
+  /**
+   * @param lastGood what was last known to be right: the measure of what the registry has lost meanwhile
+   * @param onCreated called when records were created, of whose VMs nothing is known yet
+   */
+  constructor(fleet: Fleet, lastGood: ReadonlyMap<VmId, VmRecord>, onCreated: () => void) {
+    this.#fleet = fleet;
+    this.#onCreated = onCreated;
+    this.#inventory = { ...EMPTY_INVENTORY, records: lastGood };
+    for (const record of lastGood.values()) fleet.track(record);
+  }
+
+  get nextAt(): number {
+    return this.#reading ? NEVER : Math.min(this.listAt, this.#hintsAt);
+  }
+
+  turn(now: MonotonicMs): void {
+    if (this.#reading) return;
+    if (now >= this.listAt) this.#fleet.background(this.readRegistry(undefined));
+    else if (now >= this.#hintsAt) this.#fleet.background(this.readRegistry(this.#takeHints()));
+  }
+
+  hint(id: VmId | undefined): void {
+    if (id === undefined || this.#hints.size >= HINTS_MAX) this.listAt = 0;
+    else this.#hints.add(id);
+    if (this.#hintsAt === NEVER) this.#hintsAt = this.#fleet.deps.clock.monotonic() + HINT_GATHER_MS;
+    this.#fleet.wake();
+  }
+
+  #takeHints(): readonly VmId[] {
+    const ids = [...this.#hints];
+    this.#hints.clear();
+    this.#hintsAt = NEVER;
+    return ids;
+  }
+
+  /** Reads the named records, or all of them; a record that is gone is believed only of a whole listing. */
+  async readRegistry(ids: readonly VmId[] | undefined): Promise<void> {
+    const { clock } = this.#fleet.deps;
+    this.#reading = true;
+    try {
+      const change = (ids === undefined ? undefined : await this.#readSome(ids)) ?? (await this.#readAll());
+      this.#applyInventory(change);
+      const unreadable = change.inventory.unreadable !== undefined;
+      if (ids === undefined || unreadable) {
+        const waitMs = unreadable ? RETRY_LISTING_MS : this.#fleet.policy.reconcileIntervalMs;
+        this.listAt = clock.monotonic() + Math.min(waitMs, this.#fleet.policy.reconcileIntervalMs);
+      }
+    } finally {
+      this.#reading = false;
+    }
+    if (this.#inventory.unreadable === undefined) this.believeRegistry = false;
+    this.#fleet.wake();
+  }
+
+  async #readAll(): Promise<InventoryChange> {
+    const { registry } = this.#fleet.deps;
+    this.#takeHints();
+    this.listAt = NEVER;
+    const believed = this.believeRegistry;
+    return mergeListing(this.#inventory, await registry.list(), registry.path, believed);
+  }
+
+  async #readSome(ids: readonly VmId[]): Promise<InventoryChange | undefined> {
+    // While the registry is not believed, single records of it are not either.
+    if (this.#inventory.unreadable !== undefined) return undefined;
+    const entries = await Promise.all(ids.map((id) => this.#fleet.deps.registry.read(id)));
+    const read = entries.filter((entry) => entry.kind === "record" || entry.kind === "invalid");
+    return read.length < entries.length ? undefined : mergeEntries(this.#inventory, read);
+  }
+
+  #applyInventory(change: InventoryChange): void {
+    const { registry, report, stateStore } = this.#fleet.deps;
+    this.#inventory = change.inventory;
+    if (change.newlyUnreadable !== undefined) report({ type: "registry_unreadable", ...change.newlyUnreadable });
+    if (change.readableAgain) report({ type: "registry_readable_again", path: registry.path });
+    for (const { id, path, error } of change.newlyInvalid) report({ type: "record_invalid", vmId: id, path, error });
+    for (const id of change.deleted) this.#fleet.untrack(id);
+    for (const { id, record } of change.created) {
+      report({ type: "vm_created", vmId: id });
+      this.#fleet.track(record);
+    }
+    for (const entry of change.changed) this.#fleet.recordRead(entry.id, entry.record);
+    for (const entry of [...change.created, ...change.changed]) this.#fleet.background(this.#saveLastGood(entry));
+    for (const id of change.deleted) this.#fleet.background(stateStore.forgetLastGood(id));
+    if (change.created.length > 0) this.#onCreated();
+  }
+
+  async #saveLastGood({ id, source }: ReadRecord): Promise<void> {
+    const saved = await this.#fleet.deps.stateStore.saveLastGood(id, source);
+    if (saved.kind === "failed") this.#fleet.deps.report({ type: "state_unwritable", error: saved.error });
+  }
+}
