@@ -54,12 +54,18 @@ export class Agent {
     }
   }
 
-  /** Asks it to stop, and ends it when it has not after `timeoutMs`. */
-  async stop(timeoutMs: number): Promise<void> {
+  /** Undefined: it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Asks it to stop, and ends it when it has not after `timeoutMs`. @returns how it ended */
+  async stop(timeoutMs: number): Promise<string> {
     this.#child.kill("SIGTERM");
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), timeoutMs);
-    await this.#exit;
+    const how = await this.#exit;
     clearTimeout(timer);
+    return how;
   }
 
   #change(signal: AbortSignal): Promise<void> {

@@ -14,11 +14,13 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT, tool } from "../tool/root.ts";
 import { Agent } from "./agent.ts";
-import { DEMO_VARIABLE, DEMO_VM_IDS, type DemoVms, demoVms, writeDemoFiles } from "./demo_vms.ts";
+import { DEMO_VARIABLE, DEMO_VM_IDS, type DemoVms, demoVms, startDemoVms, writeDemoFiles } from "./demo_vms.ts";
 import { endProcess, markedProcesses } from "./marked_processes.ts";
 
 const TIMEOUT_MS = 55_000;
 const STOP_TIMEOUT_MS = 5_000;
+/** For the reader's eye. */
+const PAUSE_MS = 2_000;
 /** The path of a socket has 107 bytes at most; the demonstration's own part of it is well below this rest. */
 const DIRECTORY_LENGTH_MAX = 60;
 
@@ -36,10 +38,12 @@ async function main(): Promise<number> {
   try {
     const vms = demoVms(directory);
     const configPath = writeDemoFiles(directory, vms);
-    say(`the agent gets ${vms.description}; everything is in ${directory}`);
+    say(`${vms.description} run; everything is in ${directory}`);
+    await startDemoVms(directory, vms, end.signal);
     agent = new Agent(join(ROOT, "dist/metald"), configPath, (line) => console.log(line));
     await showRecovery(agent, vms, end.signal);
     await agent.stop(STOP_TIMEOUT_MS);
+    agent = undefined;
     const running = markedProcesses(DEMO_VARIABLE, directory).length;
     say(`the agent has ended, ${running} of ${DEMO_VM_IDS.length} VMs run on without it`);
     return 0;
@@ -62,12 +66,14 @@ function build(): boolean {
 
 /** @throws {Error} when the agent ends or the signal is aborted before the VM is back */
 async function showRecovery(agent: Agent, vms: DemoVms, signal: AbortSignal): Promise<void> {
-  const started = await Promise.all(DEMO_VM_IDS.map((id) => agent.line("vm started", id, signal)));
+  const adopted = await Promise.all(DEMO_VM_IDS.map((id) => agent.line("vm adopted", id, signal)));
   const victimId = DEMO_VM_IDS[1];
-  const processId = started[1]?.fields.get("process_id") ?? "";
+  const processId = adopted[1]?.fields.get("process_id") ?? "";
   const [pid, startTicks] = processId.split("-").slice(-2).map(Number);
   if (pid === undefined || startTicks === undefined) throw new Error(`no process in process_id=${processId}`);
 
+  say(`the agent has adopted them; in ${PAUSE_MS / 1_000} s one is killed`);
+  await sleep(PAUSE_MS, undefined, { signal });
   say(`kill -9 ${pid}, the process of ${victimId}`);
   const killedAtMs = performance.now();
   endProcess({ pid, startTicks });

@@ -19,7 +19,6 @@ import { ROOT, tool } from "./root.ts";
 const dist = join(ROOT, "dist");
 mkdirSync(dist, { recursive: true });
 const workDirectory = mkdtempSync(join(dist, ".build-"));
-let status: number | null = null;
 try {
   const built = join(workDirectory, "metald");
   const target = join(dist, "metald");
@@ -28,12 +27,14 @@ try {
     ...["dotenv", "bunfig", "tsconfig", "package-json"].map((what) => `--no-compile-autoload-${what}`),
     "--compile-exec-argv=--no-addons --no-ffi-cc",
   ];
-  status = spawnSync(tool("bun"), args, { cwd: workDirectory, stdio: ["ignore", "inherit", "inherit"] }).status;
+  const { status, stdout, stderr } = spawnSync(tool("bun"), args, { cwd: workDirectory, encoding: "utf8" });
   if (status === 0) {
     renameSync(built, target);
     console.log(`dist/metald: ${(statSync(target).size / 1e6).toFixed(0)} MB`);
+  } else {
+    console.error(stdout + stderr);
+    process.exitCode = 1;
   }
 } finally {
   rmSync(workDirectory, { recursive: true, force: true });
 }
-process.exitCode = status ?? 1;
