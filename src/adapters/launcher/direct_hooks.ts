@@ -7,8 +7,9 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
 import type { HookOutcome, HookRequest, Hooks } from "../../ports/hooks.ts";
 import type { ExitStatus } from "../../ports/launcher.ts";
 import { trackExit } from "./exit_records.ts";
@@ -29,20 +30,11 @@ export function createDirectHooks(): Hooks {
 
 async function runHook(request: HookRequest): Promise<HookOutcome> {
   const startedAt = performance.now();
-  const [program = "", ...args] = request.argv;
+  const [program = ""] = request.argv;
   const refusal = await whyNotRunnable(program, WORKING_DIRECTORY, request.timeoutMs);
   if (refusal !== undefined) return { kind: "failed", error: refusal };
   const run = randomUUID();
-  const child = spawn(program, args, {
-    cwd: WORKING_DIRECTORY,
-    env: {
-      ...baseEnvironment(findUser((user) => user.uid === process.getuid?.())),
-      [HOOK_VM_VARIABLE]: request.vmId,
-      [HOOK_RUN_VARIABLE]: run,
-    },
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawnHook(request, run);
   if (child.pid === undefined) {
     return await new Promise((resolve) => {
       child.once("error", (error) => resolve({ kind: "failed", error: `Cannot start ${program}: ${error.message}` }));
@@ -56,6 +48,20 @@ async function runHook(request: HookRequest): Promise<HookOutcome> {
   await output.end(OUTPUT_TIMEOUT_MS);
   if (status?.code === 0) return { kind: "done" };
   return { kind: "failed", error: failureOf(request, status, output.text()) };
+}
+
+function spawnHook({ argv, vmId }: HookRequest, run: string): ChildProcessByStdio<null, Readable, Readable> {
+  const [program = "", ...args] = argv;
+  return spawn(program, args, {
+    cwd: WORKING_DIRECTORY,
+    env: {
+      ...baseEnvironment(findUser((user) => user.uid === process.getuid?.())),
+      [HOOK_VM_VARIABLE]: vmId,
+      [HOOK_RUN_VARIABLE]: run,
+    },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 function failureOf(request: HookRequest, status: ExitStatus | undefined, output: string): string {

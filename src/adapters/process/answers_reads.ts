@@ -6,22 +6,15 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
+import { runBriefly } from "./brief_program.ts";
 
-export function answersReads(path: string, timeoutMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const child = spawn("/usr/bin/head", ["-c", "1", "--", path], { stdio: "ignore" });
-    const finish = (answers: boolean) => {
-      clearTimeout(timeout);
-      resolve(answers);
-    };
-    const timeout = setTimeout(() => {
-      child.kill("SIGKILL");
-      child.unref();
-      finish(false);
-    }, timeoutMs);
-    // An error of its own is an answer too.
-    child.on("error", () => finish(false));
-    child.on("exit", () => finish(true));
-  });
+/**
+ * An error of the read is an answer too.
+ *
+ * @throws {Error} When there is no child process to try it.
+ */
+export async function answersReads(path: string, timeoutMs: number): Promise<boolean> {
+  const end = await runBriefly("head", ["-c", "1", "--", path], timeoutMs);
+  if (end.kind === "failed") throw new Error(end.error);
+  return end.kind === "ended";
 }

@@ -7,9 +7,9 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
+import { unreachable } from "../../domain/unreachable.ts";
+import { runBriefly } from "./brief_program.ts";
 
-const OUTPUT_BYTES_MAX = 4096;
 const FILE_TYPE_MASK = 0o170000;
 const BLOCK_DEVICE = 0o060000;
 const DIRECTORY = 0o040000;
@@ -35,33 +35,17 @@ export type PathStat =
   | { readonly kind: "timed_out" };
 
 /** Follows links. `stat` is the one of coreutils or of busybox. */
-export function statPath(path: string, timeoutMs: number): Promise<PathStat> {
-  return new Promise((resolve) => {
-    const child = spawn("stat", ["-L", "-c", "%f %d %i %t %T", "--", path], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
-    });
-    let stdout = "";
-    let stderr = "";
-    const finish = (result: PathStat) => {
-      clearTimeout(timeout);
-      resolve(result);
-    };
-    const timeout = setTimeout(() => {
-      // It may not die before its server answers. Nothing of ours waits for it.
-      child.kill("SIGKILL");
-      child.unref();
-      finish({ kind: "timed_out" });
-    }, timeoutMs);
-    child.stdout.on("data", (chunk: Buffer) => {
-      if (stdout.length < OUTPUT_BYTES_MAX) stdout += chunk.toString("latin1");
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      if (stderr.length < OUTPUT_BYTES_MAX) stderr += chunk.toString("utf8");
-    });
-    child.on("error", (error) => finish({ kind: "failed", error: `Cannot run stat: ${error.message}` }));
-    child.on("close", (code) => finish(code === 0 ? parseFacts(stdout) : parseFailure(stderr)));
-  });
+export async function statPath(path: string, timeoutMs: number): Promise<PathStat> {
+  const end = await runBriefly("stat", ["-L", "-c", "%f %d %i %t %T", "--", path], timeoutMs);
+  switch (end.kind) {
+    case "ended":
+      return end.code === 0 ? parseFacts(end.stdout) : parseFailure(end.stderr);
+    case "timed_out":
+    case "failed":
+      return end;
+    default:
+      return unreachable(end);
+  }
 }
 
 function parseFacts(output: string): PathStat {

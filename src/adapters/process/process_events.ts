@@ -66,6 +66,7 @@ function isStill(read: Watch["read"], identity: ProcessIdentity): boolean {
 async function reportsExits(pidfds: Pidfds): Promise<boolean> {
   const child = spawn("/bin/sh", ["-c", "read -r line"], { stdio: ["pipe", "ignore", "ignore"] });
   child.on("error", () => {});
+  child.stdin?.on("error", () => {});
   const pidfd = child.pid === undefined ? undefined : pidfds.open(child.pid);
   if (pidfd === undefined) {
     child.kill("SIGKILL");
@@ -84,7 +85,7 @@ async function reportsExits(pidfds: Pidfds): Promise<boolean> {
     // One turn of the event loop is enough for a report that comes too early.
     setImmediate(() => {
       mayEnd = true;
-      child.stdin.end();
+      child.stdin?.end();
     });
   });
 }

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Host } from "../../ports/host.ts";
+import { runBriefly } from "../process/brief_program.ts";
 
 const ANSWER_MS_MAX = 2000;
 /** A start that is decided within this time of an answer relies on it. */
@@ -37,10 +37,7 @@ export function createSystemHost(options: SystemHostOptions = {}): Host {
 }
 
 /** It exits with an error in every state but `running`, so only its words count. */
-function isStopping(systemctl: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    execFile(systemctl, ["is-system-running"], { timeout: ANSWER_MS_MAX, killSignal: "SIGKILL" }, (_error, stdout) =>
-      resolve(stdout.trim() === "stopping"),
-    );
-  });
+async function isStopping(systemctl: string): Promise<boolean> {
+  const end = await runBriefly(systemctl, ["is-system-running"], ANSWER_MS_MAX);
+  return end.kind === "ended" && end.stdout.trim() === "stopping";
 }
