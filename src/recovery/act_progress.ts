@@ -31,8 +31,6 @@ export function restartBegan(draft: Draft): void {
 export function attemptBegan(draft: Draft, began: Extract<Observation, { type: "attempt_began" }>): void {
   const { now, record } = draft.situation;
   const { attempt, incarnation } = began;
-  // A slow start that force put an end to was an attempt too.
-  failOpenAttempt(draft, "timeout", "it was never seen healthy", 0);
   stopMonitoring(draft);
   draft.set({
     attempts: attempt,

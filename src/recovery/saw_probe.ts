@@ -175,7 +175,7 @@ function sawFailure(draft: Draft, main: Main, failure: ProbeFailure, durationMs:
 /** The verdict is in: either force is permitted, or the VM is blocked and the line says what would change that. */
 function suspicionStands(draft: Draft, failure: ProbeFailure): void {
   const { situation } = draft;
-  const { now, record, recovery } = situation;
+  const { record, recovery } = situation;
   if (record.launch === undefined || record.desired === "paused") {
     block(draft, record.launch === undefined ? "no_launch" : "desired_paused", failure.error, undefined);
     return;
@@ -189,9 +189,12 @@ function suspicionStands(draft: Draft, failure: ProbeFailure): void {
     block(draft, forbidden, failure.error, undefined);
     return;
   }
-  // An act that was turned down (no forced stop left) waits for its own recheck.
-  if (draft.vm.phase.name === "blocked" && draft.vm.phase.recheckAt !== undefined) return;
-  draft.enter({ name: "orphaned", since: now });
+  // It waits already; or an act was turned down (no forced stop left) and waits for its own recheck.
+  const { phase } = draft.vm;
+  if (isPhase(draft.vm, "orphaned", "backing_off", "failed")) return;
+  if (phase.name === "blocked" && phase.recheckAt !== undefined) return;
+  if (draft.vm.openAttempt !== undefined) endFailedAttempt(draft, "timeout", "it was never seen healthy");
+  else enterWaiting(draft);
 }
 
 function sawGuestState(draft: Draft, main: Main, result: Extract<ProbeResult, { kind: "guest" }>): void {

@@ -62,7 +62,7 @@ async function endMain(
     asked = await ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
     // A VMM that did not take the request may take it a little later; one that did needs its time.
     const leftMs = Math.max(0, until - clock.monotonic());
-    const waitMs = asked.kind === "asked" ? leftMs : Math.min(leftMs, ASK_AGAIN_MS);
+    const waitMs = asked.kind === "asked" ? recovery.shutdownTimeoutMs : Math.min(leftMs, ASK_AGAIN_MS);
     if (await diesWithin(ports, main.identity, waitMs, world.signal)) return undefined;
     if (world.signal.aborted) return { kind: "abandoned", detail: "the act was called off" };
   } while (asked.kind === "not_asked" && clock.monotonic() < until);

@@ -137,8 +137,9 @@ export class Acts {
       users: this.#fleet.deps,
       signal,
       freshIntent: async (desired) => {
+        const beganAt = clock.monotonic();
         const intent = await readFreshIntent(this.#fleet.deps, id, tracked.record, desired, this.#fleet.readings);
-        if (intent.record !== undefined && !tracked.deleted) this.#fleet.recordRead(id, intent.record);
+        if (intent.record !== undefined && !tracked.deleted) this.#fleet.recordRead(id, intent.record, beganAt);
         // A hold that another reading saw a moment ago binds as well.
         if (intent.kind === "go" && tracked.holding.held) return { ...intent, kind: "no", detail: "held" };
         return intent;

@@ -135,9 +135,14 @@ export class Fleet {
     if (tracked.act === undefined) this.background(this.memory.forget(id));
   }
 
-  recordRead(id: VmId, record: VmRecord): void {
+  /**
+   * @param beganAt when the reading began that gave the record: a listing may be slow, and overtaken by an act's own reading
+   */
+  recordRead(id: VmId, record: VmRecord, beganAt: MonotonicMs): void {
     const tracked = this.tracked.get(id);
-    if (tracked === undefined || tracked.record.contentHash === record.contentHash) return;
+    if (tracked === undefined || beganAt < tracked.recordReadAt) return;
+    tracked.recordReadAt = beganAt;
+    if (tracked.record.contentHash === record.contentHash) return;
     const changed = launchDifferences(tracked.record, record);
     const { desired } = tracked.record;
     tracked.apply(this.policy, record);

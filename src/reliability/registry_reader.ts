@@ -69,9 +69,10 @@ export class RegistryReader {
   async readRegistry(ids: readonly VmId[] | undefined): Promise<void> {
     const { clock } = this.#fleet.deps;
     this.#reading = true;
+    const beganAt = clock.monotonic();
     try {
       const change = (ids === undefined ? undefined : await this.#readSome(ids)) ?? (await this.#readAll());
-      this.#applyInventory(change);
+      this.#applyInventory(change, beganAt);
       const unreadable = change.inventory.unreadable !== undefined;
       if (ids === undefined || unreadable) {
         const waitMs = unreadable ? RETRY_LISTING_MS : this.#fleet.policy.reconcileIntervalMs;
@@ -100,7 +101,7 @@ export class RegistryReader {
     return read.length < entries.length ? undefined : mergeEntries(this.#inventory, read);
   }
 
-  #applyInventory(change: InventoryChange): void {
+  #applyInventory(change: InventoryChange, beganAt: MonotonicMs): void {
     const { registry, report, stateStore } = this.#fleet.deps;
     this.#inventory = change.inventory;
     if (change.newlyUnreadable !== undefined) report({ type: "registry_unreadable", ...change.newlyUnreadable });
@@ -111,7 +112,8 @@ export class RegistryReader {
       report({ type: "vm_created", vmId: id });
       this.#fleet.track(record);
     }
-    for (const entry of change.changed) this.#fleet.recordRead(entry.id, entry.record);
+    // Not only those that changed since the last listing: an act may have read another version in between.
+    for (const [id, record] of change.inventory.records) this.#fleet.recordRead(id, record, beganAt);
     for (const entry of [...change.created, ...change.changed]) this.#fleet.background(this.#saveLastGood(entry));
     for (const id of change.deleted) this.#fleet.background(stateStore.forgetLastGood(id));
     if (change.created.length > 0) this.#onCreated();

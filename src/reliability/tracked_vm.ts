@@ -26,6 +26,8 @@ export interface Act {
 export class TrackedVm {
   readonly id: VmId;
   record: VmRecord;
+  /** When the reading began that gave the record. */
+  recordReadAt: MonotonicMs;
   policy: EffectivePolicy;
   vm: Vm;
   holding: Holding = NOT_HELD;
@@ -47,6 +49,7 @@ export class TrackedVm {
   constructor(record: VmRecord, policy: Policy, remembered: RuntimeState | undefined, now: MonotonicMs) {
     this.id = record.id;
     this.record = record;
+    this.recordReadAt = now;
     this.policy = effectivePolicy(policy, record);
     this.remembered = remembered;
     this.vm = newVm(remembered, now);
