@@ -108,3 +108,8 @@ function binaryIsFresh(): boolean {
   const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
   return sources.every((path) => statSync(join(ROOT, "src", path)).mtimeMs <= built.mtimeMs);
 }
+
+/** When the agent wrote a line, in milliseconds after `wallMs`. */
+export function writtenAfter(line: LogLine, wallMs: number): number {
+  return Date.parse(line["time"] ?? "") - wallMs;
+}

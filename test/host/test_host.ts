@@ -31,9 +31,9 @@ export interface TestHost {
 /** Short intervals, so that a verdict takes a second or two rather than a minute. */
 const CONFIGURATION = {
   health_check: {
-    interval: "300ms",
+    interval: "500ms",
     suspect_interval: "100ms",
-    timeout: "500ms",
+    timeout: "400ms",
     failure_threshold: 3,
     recovery_threshold: 2,
     start_grace: "1s",
