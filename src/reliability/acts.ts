@@ -172,16 +172,20 @@ export class Acts {
    * that was examined first until its VMM is seen healthy, and has opened it, or is given up.
    */
   #claimDisks(record: VmRecord): VmId | undefined {
-    const wanted = new Set(record.disks.filter((disk) => !disk.shared).map((disk) => disk.path));
+    // A shared disk may be open elsewhere when this VM starts, and is open here when another one does.
+    const exclusive = new Set(record.disks.filter((disk) => !disk.shared).map((disk) => disk.path));
     for (const [id, paths] of this.#fleet.diskClaims) {
       const claimant = this.#fleet.tracked.get(id) ?? this.#fleet.acts.get(id);
       const stands =
         claimant !== undefined &&
         (claimant.act !== undefined || claimant.vm.openAttempt !== undefined || claimant.openIntent !== undefined);
       if (!stands) this.#fleet.diskClaims.delete(id);
-      else if (id !== record.id && paths.some((path) => wanted.has(path))) return id;
+      else if (id !== record.id && paths.some((path) => exclusive.has(path))) return id;
     }
-    this.#fleet.diskClaims.set(record.id, [...wanted]);
+    this.#fleet.diskClaims.set(
+      record.id,
+      record.disks.map((disk) => disk.path),
+    );
     return undefined;
   }
 

@@ -25,6 +25,8 @@ export const EMPTY_INVENTORY: Inventory = { records: new Map(), invalid: new Map
 
 export interface InventoryChange {
   readonly inventory: Inventory;
+  /** Every record that was read, changed or not. */
+  readonly read: readonly ReadRecord[];
   readonly created: readonly ReadRecord[];
   readonly changed: readonly ReadRecord[];
   readonly deleted: readonly VmId[];
@@ -74,6 +76,7 @@ export function mergeListing(
 export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord | InvalidRecord)[]): InventoryChange {
   const records = new Map(inventory.records);
   const invalid = new Map(inventory.invalid);
+  const read: ReadRecord[] = [];
   const created: ReadRecord[] = [];
   const changed: ReadRecord[] = [];
   const newlyInvalid: InvalidRecord[] = [];
@@ -83,6 +86,7 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
       invalid.set(entry.path, entry.error);
       continue;
     }
+    read.push(entry);
     const known = records.get(entry.id);
     if (known === undefined) created.push(entry);
     else if (known.contentHash !== entry.record.contentHash) changed.push(entry);
@@ -91,6 +95,7 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
   }
   return {
     inventory: { records, invalid, unreadable: inventory.unreadable },
+    read,
     created,
     changed,
     deleted: [],
@@ -103,6 +108,7 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
 function unreadable(inventory: Inventory, path: string, error: string): InventoryChange {
   return {
     inventory: { ...inventory, unreadable: error },
+    read: [],
     created: [],
     changed: [],
     deleted: [],

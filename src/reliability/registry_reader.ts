@@ -113,7 +113,7 @@ export class RegistryReader {
       this.#fleet.track(record);
     }
     // Not only those that changed since the last listing: an act may have read another version in between.
-    for (const [id, record] of change.inventory.records) this.#fleet.recordRead(id, record, beganAt);
+    for (const { id, record } of change.read) this.#fleet.recordRead(id, record, beganAt);
     for (const entry of [...change.created, ...change.changed]) this.#fleet.background(this.#saveLastGood(entry));
     for (const id of change.deleted) this.#fleet.background(stateStore.forgetLastGood(id));
     if (change.created.length > 0) this.#onCreated();
