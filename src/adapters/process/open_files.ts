@@ -40,28 +40,34 @@ export interface OpenFile {
  * @throws {Error} When it cannot be read for another reason.
  */
 export function filesOpenForWriting(source: OpenFilesSource, processPath: string): readonly OpenFile[] {
-  try {
-    return readFiles(source, processPath);
-  } catch (error) {
-    if (isForbidden(error)) return [];
-    throw error;
-  }
+  const tables = new Set<string>();
+  return listing(`${processPath}/task`).flatMap((task) => {
+    const taskPath = `${processPath}/task/${task}`;
+    try {
+      const fds = listing(`${taskPath}/fd`);
+      // Tasks of one process share one table as a rule: the same numbers are taken for the same table.
+      const table = fds.join();
+      if (tables.has(table)) return [];
+      tables.add(table);
+      return filesOfTask(source, processPath, taskPath, fds);
+    } catch (error) {
+      // Of one task alone, as a first thread that has ended belongs to root whoever the others belong to.
+      if (isForbidden(error)) return [];
+      throw error;
+    }
+  });
 }
 
-function readFiles(source: OpenFilesSource, processPath: string): readonly OpenFile[] {
+function filesOfTask(
+  source: OpenFilesSource,
+  processPath: string,
+  taskPath: string,
+  fds: readonly string[],
+): readonly OpenFile[] {
   const files: OpenFile[] = [];
-  const tables = new Set<string>();
-  for (const task of listing(`${processPath}/task`)) {
-    const taskPath = `${processPath}/task/${task}`;
-    const fds = listing(`${taskPath}/fd`);
-    // Tasks of one process share one table as a rule: the same numbers are taken for the same table.
-    const table = fds.join();
-    if (tables.has(table)) continue;
-    tables.add(table);
-    for (const fd of fds) {
-      const key = keyOf(source, processPath, taskPath, fd);
-      if (key !== undefined) files.push({ key, path: `${taskPath}/fd/${fd}` });
-    }
+  for (const fd of fds) {
+    const key = keyOf(source, processPath, taskPath, fd);
+    if (key !== undefined) files.push({ key, path: `${taskPath}/fd/${fd}` });
   }
   return files;
 }
