@@ -6,7 +6,7 @@
 import type { BlockedReason } from "../domain/event.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
-import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import type { Disk, VmId, VmRecord } from "../domain/vm_record.ts";
 import type { ActWorld, LaunchMemory } from "../recovery/act.ts";
 import type { AdmissionClass, Candidate } from "../recovery/admission.ts";
 import { admit } from "../recovery/admission.ts";
@@ -172,20 +172,15 @@ export class Acts {
    * that was examined first until its VMM is seen healthy, and has opened it, or is given up.
    */
   #claimDisks(record: VmRecord): VmId | undefined {
-    // A shared disk may be open elsewhere when this VM starts, and is open here when another one does.
-    const exclusive = new Set(record.disks.filter((disk) => !disk.shared).map((disk) => disk.path));
-    for (const [id, paths] of this.#fleet.diskClaims) {
+    for (const [id, disks] of this.#fleet.diskClaims) {
       const claimant = this.#fleet.tracked.get(id) ?? this.#fleet.acts.get(id);
       const stands =
         claimant !== undefined &&
         (claimant.act !== undefined || claimant.vm.openAttempt !== undefined || claimant.openIntent !== undefined);
       if (!stands) this.#fleet.diskClaims.delete(id);
-      else if (id !== record.id && paths.some((path) => exclusive.has(path))) return id;
+      else if (id !== record.id && conflict(disks, record.disks)) return id;
     }
-    this.#fleet.diskClaims.set(
-      record.id,
-      record.disks.map((disk) => disk.path),
-    );
+    this.#fleet.diskClaims.set(record.id, record.disks);
     return undefined;
   }
 
@@ -219,4 +214,9 @@ function sample<T>(items: readonly T[], countMax: number, chance: () => number):
     if (item !== undefined) chosen.push(item);
   }
   return chosen;
+}
+
+/** Whether two VMs name the same disk, and at least one of them wants it for itself. */
+function conflict(a: readonly Disk[], b: readonly Disk[]): boolean {
+  return a.some((disk) => b.some((other) => other.path === disk.path && !(other.shared && disk.shared)));
 }

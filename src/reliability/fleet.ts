@@ -12,7 +12,7 @@ import { sameProcess } from "../domain/process.ts";
 import type { RuntimeState } from "../domain/runtime_state.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
-import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import type { Disk, VmId, VmRecord } from "../domain/vm_record.ts";
 import type { Brake } from "../recovery/brake.ts";
 import { nextBrake, RELEASED } from "../recovery/brake.ts";
 import { FirstReadings } from "../recovery/holding.ts";
@@ -57,8 +57,8 @@ export class Fleet {
   readonly waiting = new Set<TrackedVm>();
   /** VMs with an act under way; one outlives its VM's record, and no other of that id may begin until it has ended. */
   readonly acts = new Map<VmId, TrackedVm>();
-  /** Disks that VMs were examined for and may not have opened yet, by path. */
-  readonly diskClaims = new Map<VmId, readonly string[]>();
+  /** Disks that VMs were examined for and may not have opened yet. */
+  readonly diskClaims = new Map<VmId, readonly Disk[]>();
   /** VMs that should run, and those of them that are suspect or blocked. */
   readonly expected = new Set<VmId>();
   readonly suspects = new Set<VmId>();
@@ -90,11 +90,7 @@ export class Fleet {
     const once = this.startedOnce.get(record.id);
     if (record.restart === "never" && once !== undefined) tracked.vm = { ...tracked.vm, exitedForContent: once };
     this.tracked.set(record.id, tracked);
-    if (tracked.openIntent !== undefined)
-      this.diskClaims.set(
-        record.id,
-        record.disks.map((disk) => disk.path),
-      );
+    if (tracked.openIntent !== undefined) this.diskClaims.set(record.id, record.disks);
     this.#count(tracked);
     tracked.holding = this.holdings.of(record.id);
     this.holdings.say(record.id, tracked.holding);
