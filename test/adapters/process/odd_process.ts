@@ -1,5 +1,5 @@
 /**
- * Compiles `odd_process.c`, once for a test file.
+ * Compiles `odd_process.c`.
  * @module
  */
 

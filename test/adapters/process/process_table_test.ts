@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { createSystemClock } from "../../../src/adapters/clock/system_clock.ts";
 import { loadPidfds } from "../../../src/adapters/process/pidfd.ts";
 import { createProcessTable } from "../../../src/adapters/process/process_table.ts";
@@ -15,12 +15,10 @@ import { type ProcessFacts, type ProcessIdentity, sameProcess } from "../../../s
 import type { ProcessTable } from "../../../src/ports/process_table.ts";
 import { processTableContract, type VmMarks } from "../../contract/process_table_contract.ts";
 import { createHostProcesses, eventually, type HostProcesses, identityOf } from "./host_processes.ts";
-import { compileOddProcess, withoutCompiler } from "./odd_process.ts";
+import { compileOddProcess, type OddProgram, withoutCompiler } from "./odd_process.ts";
 
 const clock = createSystemClock();
 const pidfds = await loadPidfds();
-const odd = withoutCompiler === false ? compileOddProcess() : undefined;
-after(() => odd?.dispose());
 
 const SLEEP = "/bin/sleep";
 
@@ -34,15 +32,22 @@ for (const [name, handles] of [
 ] as const) {
   processTableContract(name, async () => {
     const processes = createHostProcesses();
+    let odd: OddProgram | undefined;
     return {
       table: createProcessTable({ clock, pidfds: handles }),
       start: (marks) => processes.start([SLEEP, "600"], environmentOf(marks)),
       end: processes.end,
-      ...(odd && {
-        startZombieLeader: (marks: VmMarks) => processes.startReady([odd.path, "zombie-leader"], environmentOf(marks)),
+      ...(withoutCompiler === false && {
+        startZombieLeader(marks: VmMarks) {
+          odd = compileOddProcess();
+          return processes.startReady([odd.path, "zombie-leader"], environmentOf(marks));
+        },
       }),
       eventually,
-      dispose: processes.dispose,
+      async dispose() {
+        await processes.dispose();
+        odd?.dispose();
+      },
     };
   });
 }
@@ -189,21 +194,24 @@ onHost("inspect shows a stopped process as alive", {}, async ({ table, processes
 });
 
 onHost("scan reads a process in an uninterruptible wait", { skip: withoutCompiler }, async ({ table, processes }) => {
-  assert.ok(odd !== undefined);
-  const identity = await processes.startReady([odd.path, "waiting"], { METALD_VM_ID: "vm-waiting" });
+  const odd = compileOddProcess();
+  let identity: ProcessIdentity | undefined;
   try {
+    const waiting = await processes.startReady([odd.path, "waiting"], { METALD_VM_ID: "vm-waiting" });
+    identity = waiting;
     await eventually(async () => {
-      const inspection = await table.inspect(identity);
+      const inspection = await table.inspect(waiting);
       return inspection.kind === "alive" && inspection.state === "D";
     });
-    const facts = await scannedFacts(createProcessTable({ clock, pidfds }), identity);
+    const facts = await scannedFacts(createProcessTable({ clock, pidfds }), waiting);
     assert.equal(facts?.state, "D");
     assert.equal(facts?.vmId, "vm-waiting");
   } finally {
     const scan = await table.scan();
     assert.ok(scan.kind === "scanned");
     for (const each of scan.processes) {
-      if (each.parentPid === identity.pid) process.kill(each.identity.pid, "SIGKILL");
+      if (each.parentPid === identity?.pid) process.kill(each.identity.pid, "SIGKILL");
     }
+    odd.dispose();
   }
 });
