@@ -46,7 +46,9 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
       monotonic: () => monotonicMs(host.monotonicAt(clock.now)),
       wall: () => wallMs(host.wallNow),
       schedule: (at: MonotonicMs, callback) => {
-        const event = clock.at(at + host.processes.bootedAt, () => life.deliver(() => callIfWanted()));
+        // Never early, not even by what a sum of doubles loses: whoever waits for an instant would wait again for nothing.
+        const instant = Math.ceil((at + host.processes.bootedAt) * 16) / 16;
+        const event = clock.at(instant, () => life.deliver(() => callIfWanted()));
         let isWanted = true;
         const callIfWanted = (): void => {
           if (isWanted) callback();

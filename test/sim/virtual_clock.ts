@@ -10,12 +10,19 @@
 import type { Drain } from "./drain.ts";
 import { EventHeap, type ScheduledEvent } from "./event_heap.ts";
 
+/** More events than this at one instant mean that somebody spins: time would never go on. */
+const EVENTS_OF_INSTANT_MAX = 100_000;
+
 export class VirtualClock {
+  /** Called when the world spins at one instant; it runs no further. */
+  onStandstill: () => void = () => {};
+
   readonly #heap = new EventHeap();
   #nowMs = 0;
   #isHalted = false;
   #hash = 0x811c9dc5 | 0;
   #eventsRun = 0;
+  #eventsOfInstant = 0;
 
   get now(): number {
     return this.#nowMs;
@@ -61,6 +68,11 @@ export class VirtualClock {
       const run = next.run;
       if (run === undefined) continue;
       next.run = undefined;
+      this.#eventsOfInstant = next.at === this.#nowMs ? this.#eventsOfInstant + 1 : 0;
+      if (this.#eventsOfInstant > EVENTS_OF_INSTANT_MAX) {
+        this.onStandstill();
+        break;
+      }
       this.#nowMs = next.at;
       this.#eventsRun++;
       this.mix((next.at * 16) | 0);
