@@ -1,0 +1,69 @@
+/**
+ * The README says nothing that the program does not.
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { EXIT_CODE } from "../src/cli/exit_code.ts";
+import { DEFAULTS } from "../src/config/defaults.ts";
+import { parseVmRecord } from "../src/config/vm_record_schema.ts";
+
+const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+const GOLDEN = readFileSync(new URL("./observability/golden/events.txt", import.meta.url), "utf8");
+
+/** Keys that are accepted and do nothing yet. */
+const WITHOUT_EFFECT = ["telemetry"];
+
+/** The text of the section below a heading. */
+function section(heading: string): string {
+  const [, text = ""] = README.split(`\n## ${heading}\n`);
+  return text.split("\n## ")[0] ?? "";
+}
+
+/** The first two cells of each row of the tables in a section. */
+function rows(heading: string): [string, string][] {
+  return [...section(heading).matchAll(/^\| ([^|]*) \|(?: ([^|]*) \|)?/gm)]
+    .map(([, first = "", second = ""]): [string, string] => [first.replaceAll("`", ""), second.replaceAll("`", "")])
+    .filter(([first]) => !/^(key|signal|exit code)$/.test(first));
+}
+
+test("the record in the README is a valid record", () => {
+  const record = section("One record")
+    .split("\n\n")
+    .find((block) => block.startsWith("    {"));
+  assert.ok(record !== undefined);
+  const reading = parseVmRecord("vm-123", record);
+  assert.deepEqual(reading.kind === "invalid" ? reading.errors : [], []);
+});
+
+test("the table of keys in the README has every key with its default, and no other", () => {
+  const documented = Object.fromEntries(rows("Configuration").map(([key, text]) => [key, JSON.parse(text)]));
+  const expected: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(DEFAULTS)) {
+    if (WITHOUT_EFFECT.includes(key)) continue;
+    if (key !== "health_check" && key !== "recovery") expected[key] = value;
+    else for (const [inner, innerValue] of Object.entries(value)) expected[`${key}.${inner}`] = innerValue;
+  }
+  assert.deepEqual(documented, expected);
+});
+
+test("the table of exit codes in the README has every exit code", () => {
+  const documented = rows("Signals and exit codes")
+    .map(([code]) => Number(code))
+    .filter((code) => !Number.isNaN(code));
+  assert.deepEqual(
+    documented,
+    Object.values(EXIT_CODE).toSorted((a, b) => a - b),
+  );
+});
+
+test("each message and field of the log that the README shows is one that the agent writes", () => {
+  const text = section("One line of the log");
+  const messages = [...text.matchAll(/`([a-z]+ [a-z ]+)`|msg="([^"]+)"/g)].map(([, quoted, msg]) => quoted ?? msg);
+  assert.ok(messages.length >= 5);
+  for (const msg of messages) assert.ok(GOLDEN.includes(`msg="${msg}"`), msg);
+  for (const [, key] of text.matchAll(/(?:^| )([a-z_]+)=\S/gm))
+    assert.ok(GOLDEN.includes(` ${key}=`) || key === "time", key);
+});
