@@ -27,7 +27,10 @@ export function watchDirectory(path: string, onHint: (name: string | undefined) 
     watcher = undefined;
     if (watched === undefined) return;
     try {
-      watcher = watch(path, { persistent: false }, (_event, name) => onHint(name ?? undefined));
+      watcher = watch(path, { persistent: false }, (_event, name) => {
+        if (identityOf(path) === undefined) disarm();
+        onHint(watched === undefined ? undefined : (name ?? undefined));
+      });
       watcher.on("error", disarm);
     } catch {
       // No watch is to be had (the limit of inotify, a directory just deleted): the next look tries again.
@@ -55,7 +58,8 @@ export function watchDirectory(path: string, onHint: (name: string | undefined) 
   };
 }
 
+/** The inode alone would not do: a directory that is made right after another was deleted often gets the same one. */
 function identityOf(path: string): string | undefined {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined;
+  return stats?.isDirectory() ? `${stats.dev}:${stats.ino}:${stats.birthtimeNs}` : undefined;
 }

@@ -59,26 +59,20 @@ export const runtimeStateFile: z.ZodType<RuntimeState> = z
     exitedForContent: z.string().optional(),
     migratedForContent: z.string().optional(),
   })
-  .transform((file) => ({
-    bootId: file.bootId,
+  .transform(({ version: _version, ...file }) => ({
+    ...file,
     main: file.main,
     runsWith: file.runsWith,
-    incarnation: file.incarnation,
-    attempts: file.attempts,
     retryAt: file.retryAt,
-    failed: file.failed,
     launchIntent: file.launchIntent,
     recovering: file.recovering,
     exitedForContent: file.exitedForContent,
     migratedForContent: file.migratedForContent,
   }));
 
-export const hostStateFile: z.ZodType<HostState> = z.object({
-  version,
-  bootId: z.string(),
-  cleanStop: z.boolean(),
-  forcedStops: z.array(instant),
-});
+export const hostStateFile: z.ZodType<HostState> = z
+  .object({ version, bootId: z.string(), cleanStop: z.boolean(), forcedStops: z.array(instant) })
+  .transform(({ version: _version, ...state }) => state);
 
 export const startedOnceFile = z.object({ version, contentHash: z.string() });
 

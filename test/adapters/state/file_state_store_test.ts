@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { createFileStateStore } from "../../../src/adapters/state/file_state_store.ts";
+import type { RuntimeState } from "../../../src/domain/runtime_state.ts";
+import type { StateStore } from "../../../src/ports/state_store.ts";
+import { withDirectory } from "../../config/temporary_directory.ts";
+import { stateStoreContract } from "../../contract/state_store_contract.ts";
+
+const UID = process.geteuid?.() ?? 0;
+const BOOT = "11111111-1111-4111-8111-111111111111";
+const NEXT_BOOT = "22222222-2222-4222-8222-222222222222";
+
+function open(directory: string, bootId = BOOT): StateStore {
+  const stateDir = join(directory, "run");
+  return createFileStateStore({ stateDir, durableDir: join(directory, "durable"), bootId, uid: UID });
+}
+
+function recordSource(id: string): string {
+  return `// kept as it was written\n${JSON.stringify({ id, state: "running", vmm: "process" })}`;
+}
+
+function stateOf(more: Partial<RuntimeState> = {}): RuntimeState {
+  return {
+    bootId: BOOT,
+    main: undefined,
+    runsWith: undefined,
+    incarnation: 1,
+    attempts: 1,
+    retryAt: undefined,
+    failed: false,
+    launchIntent: undefined,
+    recovering: undefined,
+    exitedForContent: undefined,
+    migratedForContent: undefined,
+    ...more,
+  };
+}
+
+stateStoreContract("file state store", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "metald-state-"));
+  return {
+    bootId: BOOT,
+    open: () => open(directory),
+    openAfterReboot: () => open(directory, NEXT_BOOT),
+    recordSource,
+    async wipe() {
+      for (const name of ["run", "durable"]) rmSync(join(directory, name), { recursive: true, force: true });
+    },
+    async makeUnwritable() {
+      for (const name of ["run", "durable"]) {
+        rmSync(join(directory, name), { recursive: true, force: true });
+        writeFileSync(join(directory, name), "a file where the directory should be");
+      }
+    },
+    async dispose() {
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+});
+
+test("what the store makes is the agent's alone", () =>
+  withDirectory(async (directory) => {
+    await open(directory).saveVm("vm-1", stateOf());
+    await open(directory).saveLastGood("vm-1", recordSource("vm-1"));
+    const modeOf = (name: string): number => statSync(join(directory, name)).mode & 0o777;
+    for (const name of ["run", "run/vms", "durable", "durable/last_good"]) assert.equal(modeOf(name), 0o700, name);
+    for (const name of ["run/vms/vm-1.json", "durable/last_good/vm-1.json"]) assert.equal(modeOf(name), 0o600, name);
+  }));
+
+test("damaged files are skipped, and the good ones beside them are loaded", () =>
+  withDirectory(async (directory) => {
+    const store = open(directory);
+    await store.saveVm("good", stateOf());
+    await store.saveLastGood("good", recordSource("good"));
+    await store.saveStartedOnce("good", "0123456789abcdef");
+    const damaged = {
+      half: '{"version":1,"bootId":',
+      empty: "",
+      list: "[]",
+      wrong: '{"version":1,"bootId":3}',
+      zeros: "\0\0\0",
+    };
+    for (const [id, text] of Object.entries(damaged)) {
+      writeFileSync(join(directory, "run/vms", `${id}.json`), text);
+      writeFileSync(join(directory, "durable/last_good", `${id}.json`), text);
+      writeFileSync(join(directory, "durable/started_once", id), text);
+    }
+    mkdirSync(join(directory, "run/vms/directory.json"));
+    writeFileSync(join(directory, "run/host.json"), "{");
+    const loaded = await open(directory).load();
+    assert.deepEqual([...loaded.vms.keys()], ["good"]);
+    assert.equal(loaded.host, undefined);
+    assert.deepEqual([...(await open(directory).loadLastGood()).keys()], ["good"]);
+    assert.deepEqual([...(await open(directory).loadStartedOnce()).keys()], ["good"]);
+  }));
+
+test("what a newer version wrote beside the known fields is ignored", () =>
+  withDirectory(async (directory) => {
+    const store = open(directory);
+    await store.saveVm("vm-1", stateOf());
+    const text = JSON.stringify({ version: 2, ...stateOf({ attempts: 7 }), mood: "fine" });
+    writeFileSync(join(directory, "run/vms/vm-1.json"), text);
+    assert.deepEqual((await store.load()).vms.get("vm-1"), stateOf({ attempts: 7 }));
+  }));
+
+test("a file that others could have written is neither loaded nor a place to save", () =>
+  withDirectory(async (directory) => {
+    const store = open(directory);
+    await store.saveLastGood("vm-1", recordSource("vm-1"));
+    chmodSync(join(directory, "durable/last_good"), 0o777);
+    assert.equal((await open(directory).loadLastGood()).size, 0);
+    const outcome = await store.saveLastGood("vm-2", recordSource("vm-2"));
+    assert.ok(outcome.kind === "failed");
+    assert.match(outcome.error, /last_good as group and others must not be able to write to it/);
+  }));
+
+test("loading removes what a killed agent had not finished writing", () =>
+  withDirectory(async (directory) => {
+    const store = open(directory);
+    await store.saveVm("vm-1", stateOf());
+    writeFileSync(join(directory, "run/vms/.4242-1.tmp"), "{");
+    await store.load();
+    assert.deepEqual(readdirSync(join(directory, "run/vms")), ["vm-1.json"]);
+  }));
