@@ -16,6 +16,7 @@ interface Account {
   isStartSaid: boolean;
   /** An agent that is killed between saying how an attempt ended and writing it down leaves that to its successor to say again. */
   endedAt: number;
+  isEndWritable: boolean;
   /** The VM counts as lost, in this life. */
   orphan: { readonly isProof: boolean; readonly at: number } | undefined;
   /** Last attempt that failed, and its number. */
@@ -35,6 +36,8 @@ const PROOFS: ReadonlySet<string> = new Set(["process_dead", "process_mismatch",
 export const watchAccounts: MakeChecker = (world, blame) => {
   const { host } = world;
   const accounts = new Map<string, Account>();
+  /** When this agent has said that a VM was deleted. */
+  let deletions: number[] = [];
   const accountOf = (id: string): Account => {
     let account = accounts.get(id);
     if (account === undefined) {
@@ -42,6 +45,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         open: undefined,
         isStartSaid: false,
         endedAt: Number.NEGATIVE_INFINITY,
+        isEndWritable: true,
         orphan: undefined,
         failedAt: Number.NEGATIVE_INFINITY,
         lastAttempt: 0,
@@ -109,11 +113,19 @@ export const watchAccounts: MakeChecker = (world, blame) => {
   const end = (id: string, how: string, isOfStart: boolean): void => {
     const account = accountOf(id);
     const isKnown = account.open !== undefined || (isOfStart && account.isStartSaid);
-    const isSaidAgain = account.endedAt <= world.killedAt && world.killedAt - account.endedAt < WRITE_DOWN_MS_MAX;
-    if (!isKnown && !isSaidAgain) blame("every attempt ends in exactly one way", id, `${how} without an attempt`);
+    if (!isKnown && !mayBeSaidAgain(account))
+      blame("every attempt ends in exactly one way", id, `${how} without an attempt`);
     account.open = undefined;
     account.isStartSaid = false;
     account.endedAt = host.now;
+    account.isEndWritable = host.store.isRuntimeWritable;
+  };
+
+  const mayBeSaidAgain = (account: Account): boolean => {
+    const wasKilledSoon = account.endedAt <= world.killedAt && world.killedAt - account.endedAt < WRITE_DOWN_MS_MAX;
+    return (
+      wasKilledSoon || !account.isEndWritable || host.store.runtimeDisturbedAt > account.endedAt - WRITE_DOWN_MS_MAX
+    );
   };
 
   const seenHealthy = (
@@ -155,6 +167,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
   const checker: Checker = {
     onLifeBegun(life) {
       if (world.agent !== undefined && world.agent !== life) return;
+      deletions = [];
       for (const account of accounts.values()) {
         if (account.open !== undefined) account.open = { ...account.open, isInherited: true };
         account.isStartSaid = false;
@@ -244,7 +257,10 @@ export const watchAccounts: MakeChecker = (world, blame) => {
           const account = accountOf(event.vmId);
           account.orphan = undefined;
           if (event.type !== "monitoring_started") account.resetAt = host.now;
-          if (event.type === "vm_deleted") judgeDeletion(event.vmId);
+          if (event.type === "vm_deleted") {
+            deletions.push(host.now);
+            judgeDeletion(event.vmId);
+          }
           return;
         }
         case "vm_paused":
@@ -259,7 +275,9 @@ export const watchAccounts: MakeChecker = (world, blame) => {
   const judgeDeletion = (id: string): void => {
     const { registry } = host;
     const present = registry.ids().filter((each) => registry.fileKind(each) === "record");
-    const isMassLoss = registry.mode === "empty" && present.length > 1;
+    // A single record may go; an agent that knew of no other cannot tell a loss from a deletion.
+    const losses = deletions.filter((at) => at >= registry.changedAt(id));
+    const isMassLoss = registry.mode === "empty" && losses.length > 1 && losses.length > present.length / 4;
     if (isMassLoss && world.inspectedAt < registry.changedAt(id)) {
       blame(
         "an empty registry does not mean no VMs",

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { VmmKind } from "../../../src/domain/vm_record.ts";
 import { AGENT_UID, STRANGER_UID } from "../ownership.ts";
 import { isLiving, type ProcessSpec } from "../sim_process.ts";
 import { programOf } from "../sim_record.ts";
@@ -35,7 +36,15 @@ const hang: Fault = (world, vm) => {
 };
 
 const lyingApi: Fault = (world, vm) => {
-  setApi(world, vm, world.random.pick<ApiMode>(["wrong", "other_id", "other_pid"]));
+  setApi(world, vm, world.random.pick(LIES[vm.kind]));
+};
+
+/** A VMM can lie only in what it tells: QEMU names neither its VM nor itself. */
+const LIES: Readonly<Record<VmmKind, readonly ApiMode[]>> = {
+  firecracker: ["wrong", "other_id"],
+  "cloud-hypervisor": ["wrong", "other_pid"],
+  qemu: ["wrong"],
+  process: ["wrong"],
 };
 
 const socketRefuses: Fault = (world, vm) => setApi(world, vm, "refusing");
