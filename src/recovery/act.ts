@@ -4,6 +4,7 @@
  */
 
 import type { BlockedReason } from "../domain/event.ts";
+import type { ProcessIdentity } from "../domain/process.ts";
 import type { LaunchIntent } from "../domain/runtime_state.ts";
 import type { VmId, VmRecord } from "../domain/vm_record.ts";
 import type { ProbePorts } from "../health/probe.ts";
@@ -65,6 +66,8 @@ export interface ActSubject {
   readonly id: VmId;
   /** The main process that is known to live. */
   readonly main: Main | undefined;
+  /** The main process whose death was seen last. */
+  readonly lostProcess: ProcessIdentity | undefined;
   /** The launch whose main is known to be dead. */
   readonly deadIncarnation: number | undefined;
 }

@@ -55,7 +55,7 @@ export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
       if (vm.main === undefined || !sameProcess(vm.main.identity, outcome.main.identity))
         draft.set({ main: outcome.main });
       startMonitoring(draft, outcome.main);
-      draft.set({ health: recordSuccess(CLEAN_SHEET, now, situation.health).health, lastWellAt: now });
+      draft.set({ health: recordSuccess(CLEAN_SHEET, now, situation.health).health, lastSeenAt: now });
       becomeHealthy(draft);
       return;
     case "slow":

@@ -8,7 +8,7 @@
 
 import { sleepUntil } from "../async/deadline.ts";
 import type { BlockedReason, FenceProof } from "../domain/event.ts";
-import type { ProcessFacts } from "../domain/process.ts";
+import type { ProcessFacts, ProcessIdentity } from "../domain/process.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
 import type { VmRecord } from "../domain/vm_record.ts";
@@ -28,7 +28,7 @@ export type Fencing =
 
 export interface FencingOptions {
   /** Undefined: no process of it was known. */
-  readonly known: Main | undefined;
+  readonly known: ProcessIdentity | undefined;
   /** The launch whose main is dead. */
   readonly deadIncarnation: number | undefined;
   /** Not before this instant is a scan believed, and then only the second: a launch may have been under way. */

@@ -28,7 +28,7 @@ export function reportOrphan(
     process: main?.identity,
     reason,
     evidence,
-    lastSeenAgoMs: vm.lastWellAt === undefined ? undefined : situation.now - vm.lastWellAt,
+    lastSeenAgoMs: vm.lastSeenAt === undefined ? undefined : situation.now - vm.lastSeenAt,
     downtimeMs: situation.now - at,
     detect,
     detectionDelayMs,

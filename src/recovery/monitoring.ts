@@ -19,6 +19,7 @@ export function adopt(draft: Draft, main: Main): void {
   draft.set({
     main,
     health: CLEAN_SHEET,
+    lastSeenAt: situation.now,
     loss: attempted ? vm.loss : undefined,
     openAttempt: attempted ? vm.openAttempt : undefined,
     ranThisBoot: true,

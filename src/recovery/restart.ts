@@ -9,6 +9,7 @@
 
 import { sleep } from "../async/deadline.ts";
 import type { BlockedReason, OrphanReason } from "../domain/event.ts";
+import type { ProcessIdentity } from "../domain/process.ts";
 import type { LaunchIntent } from "../domain/runtime_state.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
@@ -156,7 +157,7 @@ class Restart {
     const { ports } = this.#world;
     const record = this.#current();
     const fencing = await fence(this.#world, record, {
-      known: this.#subject.main,
+      known: this.#lost(),
       deadIncarnation: this.#subject.main?.incarnation ?? this.#subject.deadIncarnation,
       launchMayLandUntil:
         this.#openIntent === undefined ? undefined : after(this.#openIntent.foundAt, LAUNCH_MAY_LAND_MS),
@@ -199,10 +200,14 @@ class Restart {
 
   /** Said once it leads to an attempt, since a VM that is blocked is fenced again and again. */
   #reportFenced(): void {
-    const { reason, main } = this.#subject;
+    const { reason } = this.#subject;
     if (this.#proof === undefined || reason === undefined) return;
     const { id, vmm } = this.#current();
-    this.#world.ports.report({ type: "fenced", vmId: id, vmm, process: main?.identity, proof: this.#proof.proof });
+    this.#world.ports.report({ type: "fenced", vmId: id, vmm, process: this.#lost(), proof: this.#proof.proof });
+  }
+
+  #lost(): ProcessIdentity | undefined {
+    return this.#subject.main?.identity ?? this.#subject.lostProcess;
   }
 
   /** From here on it is an attempt, which ends as a success or as a failure. */

@@ -35,6 +35,7 @@ export function probed(draft: Draft, probe: Extract<Observation, { type: "probed
       return;
     case "failure":
       report(draft, "failure", probe.durationMs);
+      draft.set({ lastSeenAt: now });
       sawFailure(draft, main, result, probe.durationMs);
       return;
     case "unknown": {
@@ -54,14 +55,15 @@ export function probed(draft: Draft, probe: Extract<Observation, { type: "probed
         remnants: 0,
         evidence: `process ${main.identity.pid} is gone`,
         detect: "sweep",
-        detectionDelayMs: vm.lastWellAt === undefined ? undefined : now - vm.lastWellAt,
+        detectionDelayMs: vm.lastSeenAt === undefined ? undefined : now - vm.lastSeenAt,
       });
       return;
     case "zombie_leader":
       sawZombieLeader(draft, result.liveTasks);
       return;
     case "guest":
-      report(draft, "success", probe.durationMs);
+      report(draft, provesNoGuest(result.state) ? "failure" : "success", probe.durationMs);
+      draft.set({ lastSeenAt: now });
       sawGuestState(draft, main, result);
       return;
     default:
@@ -77,7 +79,7 @@ function sawSuccess(draft: Draft): void {
   const { situation, vm } = draft;
   const { now, record, recovery } = situation;
   const { health, restoredAfterMs } = recordSuccess(vm.health, now, situation.health);
-  draft.set({ health, lastWellAt: now, noGuestCount: 0 });
+  draft.set({ health, lastSeenAt: now, noGuestCount: 0 });
   if (isPhase(vm, "stopping")) return;
   // A stop that the guest ignored stays blocked although the guest is well.
   if (record.desired === "stopped") return;

@@ -72,6 +72,7 @@ export function sawDead(draft: Draft, look: Extract<Look, { kind: "dead" }>): vo
   if (!news) return;
   const ran = vm.ranThisBoot || look.remnants > 0;
   draft.set({ ranThisBoot: ran, deadIncarnation: main?.incarnation ?? vm.deadIncarnation });
+  if (main !== undefined) draft.set({ lostProcess: main.identity });
   stopMonitoring(draft);
 
   if (record.desired === "stopped") {

@@ -86,7 +86,7 @@ async function endRest(
 ): Promise<StopOutcome> {
   const { clock, hooks, report } = world.ports;
   const fencing = await fence(world, record, {
-    known: subject.main,
+    known: subject.main.identity,
     deadIncarnation: subject.main.incarnation,
     launchMayLandUntil: undefined,
     mayGoOn: objection,

@@ -74,7 +74,10 @@ export interface Vm {
   readonly ranThisBoot: boolean;
   /** Healthy since then, without a break: what `stableAfterMs` measures. */
   readonly healthySince: MonotonicMs | undefined;
-  readonly lastWellAt: MonotonicMs | undefined;
+  /** When its main process was last seen to live. */
+  readonly lastSeenAt: MonotonicMs | undefined;
+  /** The main process whose death was seen last. */
+  readonly lostProcess: ProcessIdentity | undefined;
   /** How often in a row `main` said that no guest runs in it. */
   readonly noGuestCount: number;
   /** When the next attempt is due, as an agent that crashed wrote it down. */
@@ -146,7 +149,8 @@ export function newVm(remembered: RuntimeState | undefined, now: MonotonicMs): V
     deadIncarnation: undefined,
     ranThisBoot: remembered !== undefined && (remembered.main !== undefined || remembered.incarnation > 0),
     healthySince: undefined,
-    lastWellAt: undefined,
+    lastSeenAt: undefined,
+    lostProcess: remembered?.main,
     noGuestCount: 0,
     rememberedRetryAt: remembered?.retryAt,
     notBefore: undefined,

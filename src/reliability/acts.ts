@@ -91,7 +91,7 @@ export class Acts {
       this.#fleet.apply(tracked, { type: "stop_began" });
       observation = {
         type: "stop_ended",
-        outcome: await stop({ id, main: vm.main, deadIncarnation: undefined }, world),
+        outcome: await stop({ id, main: vm.main, lostProcess: undefined, deadIncarnation: undefined }, world),
       };
     } else {
       this.#fleet.apply(tracked, { type: "restart_began" });
@@ -99,6 +99,7 @@ export class Acts {
         {
           id,
           main: vm.main,
+          lostProcess: vm.lostProcess,
           deadIncarnation: vm.deadIncarnation,
           mode: work.mode,
           reason: vm.loss?.reason,

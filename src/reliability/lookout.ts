@@ -116,8 +116,8 @@ export class Lookout {
           : exit?.signal
             ? `was ended by ${exit.signal}`
             : "is gone";
-      const { lastWellAt } = tracked.vm;
-      const sinceWellMs = lastWellAt === undefined ? undefined : clock.monotonic() - lastWellAt;
+      const { lastSeenAt } = tracked.vm;
+      const sinceSeenMs = lastSeenAt === undefined ? undefined : clock.monotonic() - lastSeenAt;
       this.#applyLook(tracked, {
         type: "looked",
         look: {
@@ -127,7 +127,7 @@ export class Lookout {
           remnants: 0,
           evidence: `process ${main.identity.pid} ${how}`,
           detect,
-          detectionDelayMs: detect === "event" ? clock.monotonic() - noticedAt : sinceWellMs,
+          detectionDelayMs: detect === "event" ? clock.monotonic() - noticedAt : sinceSeenMs,
         },
       });
     } finally {
