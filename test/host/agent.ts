@@ -1,8 +1,8 @@
 /**
  * The real agent in a process of its own, watched by what an operator would watch: its log.
  *
- * It is the compiled binary where that is newer than every source, else the same sources run by the pinned Bun, or by
- * Deno where `METALD_TEST_RUNTIME=deno`.
+ * A test that runs under Deno runs the agent under Deno. Under Bun it is the compiled binary where that is newer than
+ * every source, else the sources.
  * @module
  */
 
@@ -35,8 +35,8 @@ export interface Agent {
 }
 
 export function agentCommand(): readonly [string, ...string[]] {
-  if (process.env["METALD_TEST_RUNTIME"] === "deno") return [join(ROOT, "node_modules/.bin/deno"), "run", "-A", MAIN];
-  return binaryIsFresh() ? [BINARY] : [join(ROOT, "node_modules/bun/bin/bun.exe"), MAIN];
+  if ("Deno" in globalThis) return [process.execPath, "run", "-A", MAIN];
+  return binaryIsFresh() ? [BINARY] : [process.execPath, MAIN];
 }
 
 /** Starts `metald run` and does not wait for anything. */
