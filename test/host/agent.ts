@@ -91,7 +91,8 @@ export function startAgent(configPath: string): Agent {
       ),
     exited,
     end: (signal) => {
-      child.kill(signal);
+      // Not child.kill(): Deno then reports the signal as the end, whatever the program made of it.
+      process.kill(pid, signal);
       return exited;
     },
   };
