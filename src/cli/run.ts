@@ -54,7 +54,7 @@ export interface RunOptions {
   readonly startAgent: (context: AgentContext) => Promise<AgentEnd>;
 }
 
-/** Does not come back in the case of a bug, nor after a second signal: it ends the process. */
+/** Does not come back after a second signal, nor when something fails that nobody waits for: that ends the process. */
 export async function run(options: RunOptions): Promise<ExitCode> {
   const { source, surroundings, output } = options;
   const loaded = loadChecked(source, surroundings);
@@ -65,7 +65,12 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   const { configuration } = loaded;
   const log = openLog(configuration);
   const report = reportToLog(log);
-  endOnBugs(log);
+  const failed = (error: unknown): Promise<ExitCode> => reportBug(log, error);
+  const end = (error: unknown): void => {
+    failed(error).then(process.exit, process.exit);
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
 
   const requests = requestChannel();
   const stop = new AbortController();
@@ -73,19 +78,24 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   reloadOnSignal({ options, configuration, log, report, send: requests.send });
   process.on("SIGUSR2", () => requests.send({ kind: "inspect" }));
 
-  const end = await options.startAgent({ configuration, control: requests.control, report, signal: stop.signal });
+  let ended: AgentEnd;
+  try {
+    ended = await options.startAgent({ configuration, control: requests.control, report, signal: stop.signal });
+  } catch (error) {
+    return await failed(error);
+  }
   await log.flush(FLUSH_WITHIN_MS);
-  switch (end.kind) {
+  switch (ended.kind) {
     case "stopped":
       return EXIT_CODE.ok;
     case "locked":
-      output.complain(`Cannot run as one registry has one agent: ${end.detail}`);
+      output.complain(`Cannot run as one registry has one agent: ${ended.detail}`);
       return EXIT_CODE.locked;
     case "lock_unavailable":
-      output.complain(end.error);
+      output.complain(ended.error);
       return EXIT_CODE.cannotCreate;
     default:
-      return unreachable(end);
+      return unreachable(ended);
   }
 }
 
@@ -100,16 +110,12 @@ function openLog(configuration: Configuration): StdoutLog {
   return log;
 }
 
-/** A bug ends the process: the service manager starts another, which reads everything from the host. */
-function endOnBugs(log: StdoutLog): void {
-  const end = (error: unknown): void => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    log.log({ levelName: "CRITICAL", component: "reliability", msg: "agent failed by a bug", fields: { error: text } });
-    const exit = () => process.exit(EXIT_CODE.software);
-    log.flush(FLUSH_WITHIN_MS).then(exit, exit);
-  };
-  process.on("uncaughtException", end);
-  process.on("unhandledRejection", end);
+/** A bug ends the agent: the service manager starts another, which reads everything from the host. */
+async function reportBug(log: StdoutLog, error: unknown): Promise<ExitCode> {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  log.log({ levelName: "CRITICAL", component: "reliability", msg: "agent failed by a bug", fields: { error: text } });
+  await log.flush(FLUSH_WITHIN_MS);
+  return EXIT_CODE.software;
 }
 
 function stopOnSignals(stop: AbortController, output: Output): void {
