@@ -172,7 +172,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
     launcher: {
       kind: host.launcherKind,
       launch: (request) => launch(world, actNow(), request),
-      inspect: (id) =>
+      inspect: ({ id }) =>
         life.call({
           effect: (): LauncherState => {
             if (host.isBlind()) return BLIND;
@@ -184,7 +184,8 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
             return { kind: "idle" };
           },
         }),
-      exitOf: (_id, identity) =>
+      stopUnit: async (unit) => ({ kind: "failed", error: `no record names ${unit}` }),
+      exitOf: (_record, identity) =>
         life.call({
           effect: () => {
             const process = host.processes.past(identity);
@@ -420,9 +421,11 @@ function noteAnswer(
     case "not_started":
     case "panicked":
     case "internal_error":
+      known.mayProbeFail = true;
       if (isJudged) known.deadGuestAnswers++;
       return;
     case "shut_down":
+      known.mayProbeFail = true;
       known.shutDownAnswers++;
       return;
     default:

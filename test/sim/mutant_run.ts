@@ -40,18 +40,19 @@ async function copyBroken(mutant: Mutant, directory: string): Promise<void> {
     await cp(join(TOP, path), join(directory, path), { recursive: true });
   }
   await symlink(join(TOP, "node_modules"), join(directory, "node_modules"));
-  const path = join(directory, mutant.file);
-  const source = await readFile(path, "utf8");
-  const count = source.split(mutant.find).length - 1;
-  if (count !== 1) {
-    throw new Error(
-      `Cannot break ${mutant.file} as the text of ${mutant.name} must occur once: current value is ${count}`,
+  for (const edit of mutant.edits) {
+    const path = join(directory, edit.file);
+    const source = await readFile(path, "utf8");
+    const count = source.split(edit.find).length - 1;
+    if (count !== 1) {
+      const rule = `the text that ${mutant.name} replaces must occur once`;
+      throw new Error(`Cannot break ${edit.file} as ${rule}: current value is ${count}`);
+    }
+    await writeFile(
+      path,
+      source.replace(edit.find, () => edit.replace),
     );
   }
-  await writeFile(
-    path,
-    source.replace(mutant.find, () => mutant.replace),
-  );
 }
 
 function runThere(directory: string, args: readonly string[]): Promise<number> {

@@ -5,6 +5,7 @@
 
 import { watchAccounts } from "./checkers/accounts.ts";
 import { watchLaunches } from "./checkers/launches.ts";
+import { watchNotice } from "./checkers/notice.ts";
 import { watchSignals } from "./checkers/signals.ts";
 import type { Drain } from "./drain.ts";
 import { drawFaultMix, drawLatency, drawVms, type FaultMix } from "./draw.ts";
@@ -47,7 +48,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     policy,
     latency: drawLatency(draws),
     launcherKind: draws.pick(["direct", "systemd"]),
-    checkers: [watchLaunches, watchSignals, watchAccounts],
+    checkers: [watchLaunches, watchSignals, watchAccounts, watchNotice],
   });
   const intended = new Map<string, RecordSpec>();
   for (const { vm, spec } of vmDraws) {

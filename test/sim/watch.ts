@@ -24,6 +24,7 @@ export interface Checker {
   onLaunch?(act: Act, request: LaunchRequest): void;
   /** A process of the VM has come to life, by whomever. */
   onSpawn?(process: SimProcess): void;
+  onExit?(process: SimProcess): void;
   onSignal?(act: Act, target: SimProcess, signal: "SIGTERM" | "SIGKILL"): void;
   onShutdownRequest?(act: Act, vmId: string, target: SimProcess | undefined): void;
   onHook?(act: Act, vmId: string): void;

@@ -97,7 +97,10 @@ export class World {
     const blame: Blame = (rule, subject, what) => this.blame(rule, subject, what);
     this.checkers = options.checkers.map((make) => make(this, blame));
     this.clock.onStandstill = () => this.blame("nobody spins", "-", "100,000 events at one instant");
-    this.host.onExit = (process) => this.#announceExit(process);
+    this.host.onExit = (process) => {
+      this.#announceExit(process);
+      for (const checker of this.checkers) checker.onExit?.(process);
+    };
     this.host.onSpawn = (process) => {
       for (const checker of this.checkers) checker.onSpawn?.(process);
     };

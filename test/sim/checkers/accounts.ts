@@ -154,6 +154,8 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     if (identity !== undefined && host.isAlive(identity)) {
       blame("proof is true", id, `reported dead while its process ${identity.pid} lives`);
     }
+    // It is dead, and whether another took its place is found out by the scan before a start.
+    if (identity !== undefined) return;
     const record = host.registry.inForce(id);
     if (record === undefined || host.registry.changedAt(id) >= life.knowledge.recordBeganAt(id)) return;
     for (const main of mainsOf(host.processes, record)) {
@@ -183,7 +185,10 @@ export const watchAccounts: MakeChecker = (world, blame) => {
       for (const [otherId, other] of accounts) {
         const isOpen = other.open !== undefined && !other.open.isInherited && other.launchedAt >= other.open.at;
         const isStarting = host.now - other.launchedAt < world.recoveryPolicy(otherId).startTimeoutMs * 0.9;
-        if (otherId !== id && isOpen && isStarting && other.launchedAt >= life.startedAt) inFlight++;
+        // A start that nobody wants any more is called off, and its slot is free.
+        const wishedAt = Math.max(host.registry.changedAt(otherId), host.intent.changedAt(otherId));
+        const isWanted = wishedAt < other.launchedAt;
+        if (otherId !== id && isOpen && isStarting && isWanted && other.launchedAt >= life.startedAt) inFlight++;
       }
       const slots = Math.max(policy.maxConcurrentRecoveries, world.previousPolicy.recovery.maxConcurrentRecoveries);
       if (inFlight >= slots) {

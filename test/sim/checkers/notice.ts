@@ -1,0 +1,63 @@
+/**
+ * A death is noticed, with or without its event: at the latest by the next sweep.
+ *
+ * It is asked only of an agent that could look undisturbed from the death to the bound.
+ * @module
+ */
+
+import type { SimProcess } from "../sim_process.ts";
+import type { Checker, MakeChecker } from "../watch.ts";
+
+/** For the calls of a sweep, and for an act that was under way. */
+const MARGIN_MS = 30_000;
+
+export const watchNotice: MakeChecker = (world, blame) => {
+  const { host } = world;
+  /** When the agent last said anything of a VM that shows that it looked. */
+  const saidAt = new Map<string, number>();
+
+  const judge = (vmId: string, died: SimProcess, diedAt: number): void => {
+    const life = world.agent;
+    const record = host.registry.inForce(vmId);
+    if (life === undefined || !life.holdsLock || life.startedAt > diedAt - MARGIN_MS || life.isFrozen) return;
+    if (life.thawedAt > diedAt || host.blindUntil > diedAt || host.isShuttingDown) return;
+    if (record === undefined || record.desired !== "running" || record.launch === undefined) return;
+    if (host.registry.changedAt(vmId) > diedAt - MARGIN_MS || host.intent.changedAt(vmId) > diedAt - MARGIN_MS) return;
+    if (host.processes.bootId !== died.identity.bootId || world.policyChangedAt > diedAt - MARGIN_MS) return;
+    if ((saidAt.get(vmId) ?? Number.NEGATIVE_INFINITY) >= diedAt || host.livingVmms(vmId).length > 0) return;
+    blame("a death is noticed by the next sweep", vmId, `nothing was said of it since ${(diedAt / 1000).toFixed(3)} s`);
+  };
+
+  const checker: Checker = {
+    onExit(process) {
+      const { vm } = process;
+      if (process.role !== "vmm" || vm === undefined) return;
+      const diedAt = host.now;
+      const { detectionIntervalMs, shutdownTimeoutMs } = world.policy.recovery;
+      // An act that was under way may wait for its own ends before it looks.
+      const boundMs = detectionIntervalMs + world.healthPolicy(vm).intervalMs + shutdownTimeoutMs + MARGIN_MS;
+      world.clock.after(boundMs, () => judge(vm, process, diedAt));
+    },
+    onEvent(_life, event) {
+      switch (event.type) {
+        case "orphan_detected":
+        case "attempt_failed":
+        case "recovery_starting":
+        case "recovery_attempting":
+        case "recovery_blocked":
+        case "recovery_exhausted":
+        case "vm_adopted":
+        case "vm_starting":
+        case "vm_stopped":
+        case "vm_exited":
+        case "vm_deleted":
+        case "vm_created":
+          saidAt.set(event.vmId, host.now);
+          return;
+        default:
+          return;
+      }
+    },
+  };
+  return checker;
+};
