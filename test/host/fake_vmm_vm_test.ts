@@ -1,7 +1,9 @@
 /** Firecracker and Cloud Hypervisor VMs under the real agent, played by the fake VMM: what it says and what it does not. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type Control, requestCount, tell } from "../fake_vmm/control.ts";
@@ -22,13 +24,18 @@ interface FakeVm {
   readonly record: Readonly<Record<string, unknown>>;
 }
 
-function addFakeVm(host: TestHost, kind: FakeVmmKind, name: string = kind): Omit<FakeVm, "pid"> {
+function addFakeVm(
+  host: TestHost,
+  kind: FakeVmmKind,
+  name: string = kind,
+  further: Readonly<Record<string, unknown>> = {},
+): Omit<FakeVm, "pid"> {
   const id = host.newId(name);
   const socketPath = join(host.directory, `${id}.sock`);
   const controlPath = join(host.directory, `${id}.control`);
   tell(controlPath, {});
   const argv = fakeVmmArgv({ kind, id, socketPath, controlPath });
-  const record = { vmm: kind, socket: socketPath, launch: { argv } };
+  const record = { vmm: kind, socket: socketPath, launch: { argv }, ...further };
   host.writeRecord(id, record);
   return { id, socketPath, controlPath, record };
 }
@@ -153,6 +160,43 @@ describe("the agent with VMMs that speak an API", () => {
       });
     });
   }
+
+  it(
+    "ends a mute VMM by force where loss is allowed and its guest is mute too, and never on one sign alone",
+    LONG,
+    async () => {
+      const service = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+      await once(service, "listening");
+      const { port } = service.address() as AddressInfo;
+      try {
+        await withHost(
+          async (host) => {
+            const guest = { tcp: `127.0.0.1:${port}` };
+            const watched = addFakeVm(host, "firecracker", "watched", { health_check: { guest } });
+            const unwatched = addFakeVm(host, "firecracker", "unwatched");
+            const agent = host.startAgent();
+            const [first, second] = [await started(host, agent, watched), await started(host, agent, unwatched)];
+            for (const { controlPath } of [first, second]) tell(controlPath, { conduct: "hang" });
+            const missing = { msg: "vm recovery blocked", reason: "second_signal_missing" };
+            for (const { id, pid } of [first, second]) {
+              await agent.waitForLine({ ...missing, vm_id: id });
+              assert.equal(await host.onlyProcess(id), pid);
+            }
+            service.close();
+            await waitFor("it is ended by force", () => !isAlive(first.pid), agent.text);
+            tell(first.controlPath, {});
+            service.listen(port, "127.0.0.1");
+            await agent.waitForLine({ msg: "vm recovery successful", vm_id: first.id });
+            await host.nextProcess(first.id, first.pid);
+            assert.equal(await host.onlyProcess(second.id), second.pid);
+          },
+          { recovery: { allow_data_loss: true, brake: { min_vms: 1000 } } },
+        );
+      } finally {
+        service.close();
+      }
+    },
+  );
 
   it("does not fence a VMM that starts slowly", LONG, async () => {
     await withHost(
