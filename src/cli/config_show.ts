@@ -1,9 +1,9 @@
 /**
- * `metald config show`: every key with the value in force, as a file would give it.
+ * `metald config show`: every key with the value in force, as JSON and as a file would give it.
  * @module
  */
 
-import { type ConfigurationSource, DEFAULT_CONFIGURATION_PATH, loadConfiguration } from "../config/load.ts";
+import { type ConfigurationSource, loadConfiguration } from "../config/load.ts";
 import { EXIT_CODE, type ExitCode } from "./exit_code.ts";
 import type { Output } from "./output.ts";
 
@@ -13,7 +13,6 @@ export function showConfiguration(source: ConfigurationSource, output: Output): 
     for (const error of loaded.errors) output.complain(error);
     return EXIT_CODE.configuration;
   }
-  const from = loaded.path ?? `the defaults, as there is no ${DEFAULT_CONFIGURATION_PATH}`;
-  output.print(`// ${from}\n${JSON.stringify(loaded.configuration.document, undefined, 2)}\n`);
+  output.print(`${JSON.stringify(loaded.configuration.document, undefined, 2)}\n`);
   return EXIT_CODE.ok;
 }
