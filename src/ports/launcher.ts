@@ -4,7 +4,7 @@
  */
 
 import type { ProcessIdentity } from "../domain/process.ts";
-import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import type { VmRecord } from "../domain/vm_record.ts";
 
 export interface LaunchRequest {
   readonly record: VmRecord;
@@ -32,10 +32,17 @@ export interface ExitStatus {
   readonly signal: string | undefined;
 }
 
+export type UnitStop = { readonly kind: "stopped" } | { readonly kind: "failed"; readonly error: string };
+
 export interface Launcher {
   readonly kind: "direct" | "systemd";
   launch(request: LaunchRequest): Promise<LaunchOutcome>;
-  inspect(id: VmId): Promise<LauncherState>;
+  inspect(record: VmRecord): Promise<LauncherState>;
   /** How a launched process ended; undefined when nobody can tell any more, or when another started it. */
-  exitOf(id: VmId, process: ProcessIdentity): Promise<ExitStatus | undefined>;
+  exitOf(record: VmRecord, process: ProcessIdentity): Promise<ExitStatus | undefined>;
+  /**
+   * Stops the unit that a record names in `launch.systemd_unit`, and all of its processes: signals to them would only make its manager
+   * start them again.
+   */
+  stopUnit(unit: string): Promise<UnitStop>;
 }

@@ -6,7 +6,9 @@
 import { sleep } from "../async/deadline.ts";
 import type { ProcessIdentity } from "../domain/process.ts";
 import { after } from "../domain/time.ts";
+import type { VmRecord } from "../domain/vm_record.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Launcher } from "../ports/launcher.ts";
 import type { ProcessTable } from "../ports/process_table.ts";
 
 export type Ending =
@@ -51,6 +53,10 @@ export async function endProcess(
     if (sent.kind === "unknown") return { kind: "unknown", detail: `${signal} to pid ${identity.pid}: ${sent.error}` };
     if (sent.kind === "gone" || (await diesWithin(ports, identity, waitMs))) break;
   }
+  return await leftAfterEnding(ports, identity);
+}
+
+async function leftAfterEnding(ports: EndingPorts, identity: ProcessIdentity): Promise<Ending> {
   const left = await ports.processTable.inspect(identity);
   if (left.kind === "dead") return { kind: "dead" };
   if (left.kind === "unknown") return { kind: "unknown", detail: left.error };
@@ -65,6 +71,22 @@ export async function endProcess(
     kind: "unfenceable",
     detail: `pid ${identity.pid} survives SIGKILL in state ${left.state}${where === undefined ? "" : `, wchan ${where}`}`,
   };
+}
+
+/** Ends a process of a VM by the means by which it was started: a unit's manager would start again what a signal ended. */
+export async function endOfVm(
+  ports: EndingPorts & { readonly launcher: Launcher },
+  record: VmRecord,
+  identity: ProcessIdentity,
+  mayGoOn: () => Promise<string | undefined>,
+  termToKillMs?: number,
+): Promise<Ending> {
+  if (record.launch?.kind !== "unit") return await endProcess(ports, identity, mayGoOn, termToKillMs);
+  const objection = await mayGoOn();
+  if (objection !== undefined) return { kind: "abandoned", detail: objection };
+  const stopped = await ports.launcher.stopUnit(record.launch.unit);
+  if (stopped.kind === "failed") return { kind: "unknown", detail: stopped.error };
+  return await leftAfterEnding(ports, identity);
 }
 
 /** Waits for a process to be dead, at most `waitMs`; false when it is not, or when nobody can tell. */

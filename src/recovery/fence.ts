@@ -6,7 +6,7 @@
  * @module
  */
 
-import { sleepUntil } from "../async/deadline.ts";
+import { sleep, sleepUntil } from "../async/deadline.ts";
 import type { BlockedReason, FenceProof } from "../domain/event.ts";
 import type { ProcessFacts, ProcessIdentity } from "../domain/process.ts";
 import type { MonotonicMs } from "../domain/time.ts";
@@ -14,7 +14,8 @@ import { after } from "../domain/time.ts";
 import type { VmRecord } from "../domain/vm_record.ts";
 import type { ActWorld } from "./act.ts";
 import type { Ending } from "./end_process.ts";
-import { endProcess } from "./end_process.ts";
+import { endOfVm } from "./end_process.ts";
+import type { VmProcesses } from "./ownership.ts";
 import { attribute, isLeftOver, NO_PROCESSES } from "./ownership.ts";
 import type { Main } from "./vm.ts";
 
@@ -38,7 +39,8 @@ export interface FencingOptions {
 }
 
 /** Scans until nothing is left; more rounds than this mean that something keeps starting processes. */
-const ROUNDS_MAX = 4;
+const ROUNDS_MAX = 8;
+const BUSY_PAUSE_MS = 250;
 
 export async function fence(world: ActWorld, record: VmRecord, options: FencingOptions): Promise<Fencing> {
   const { clock, launcher } = world.ports;
@@ -48,40 +50,56 @@ export async function fence(world: ActWorld, record: VmRecord, options: FencingO
     await sleepUntil(clock, options.launchMayLandUntil, world.signal);
     if (world.signal.aborted) return { kind: "abandoned", detail: "the act was called off" };
   }
+  let blockedBy = "processes of it keep appearing";
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const queue = await launcher.inspect(record.id);
-    if (queue.kind === "busy") return { kind: "blocked", reason: "unproven", detail: queue.detail };
+    const queue = await launcher.inspect(record);
     if (queue.kind === "unknown") return { kind: "blocked", reason: "unproven", detail: queue.error };
+    // Begun after the launcher was asked, so what a queued job started in between is seen.
     const scan = await world.scan();
     if (scan.kind === "unknown") return { kind: "blocked", reason: "unproven", detail: scan.error };
     const processes = attribute([record], scan.processes, world.users).of.get(record.id) ?? NO_PROCESSES;
-    const { owned, lookalikes } = processes;
-    const mains = processes.mains.filter((facts) => !isLeftOver(facts, options.deadIncarnation));
-    const [main] = mains;
-    if (mains.length > 1) {
-      const pids = mains.map((facts) => facts.identity.pid).join(", ");
-      return { kind: "blocked", reason: "duplicate", detail: `mains ${pids}` };
-    }
-    const leader = [...mains, ...owned].find((facts) => facts.state === "Z" || facts.state === "X");
-    if (leader !== undefined) return { kind: "unfenceable", detail: zombieLeader(leader) };
-    if (main !== undefined) return { kind: "main_lives", main: mainOf(main, record, clock.monotonic()) };
-    const [lookalike] = lookalikes;
-    if (lookalike !== undefined) {
-      const detail = `pid ${lookalike.identity.pid} (${lookalike.exe}, uid ${lookalike.uid})`;
-      return { kind: "blocked", reason: "lookalike", detail };
-    }
-    if (owned.length === 0) {
-      cleanScansNeeded -= 1;
-      if (cleanScansNeeded > 0) continue;
-      const proof = options.known === undefined ? "none_found" : "exited";
-      return { kind: "clean", proof, scannedAt: scan.startedAt };
-    }
+    const { owned } = processes;
+    const verdict = judge(record, processes, options, clock.monotonic());
+    if (verdict !== undefined) return verdict;
     for (const remnant of owned) {
-      const failed = notEnded(await endProcess(world.ports, remnant.identity, options.mayGoOn));
+      const failed = notEnded(await endOfVm(world.ports, record, remnant.identity, options.mayGoOn));
       if (failed !== undefined) return failed;
     }
+    if (owned.length > 0) continue;
+    if (queue.kind === "busy") {
+      // A job that is queued may start something yet; a unit whose last process has ended takes a moment to say so.
+      blockedBy = queue.detail;
+      await sleep(clock, BUSY_PAUSE_MS, world.signal);
+      continue;
+    }
+    cleanScansNeeded -= 1;
+    if (cleanScansNeeded > 0) continue;
+    const proof = options.known === undefined ? "none_found" : "exited";
+    return { kind: "clean", proof, scannedAt: scan.startedAt };
   }
-  return { kind: "blocked", reason: "unproven", detail: "processes of it keep appearing" };
+  return { kind: "blocked", reason: "unproven", detail: blockedBy };
+}
+
+/** What a scan says at once; undefined: nothing of it lives but remnants, if any. */
+function judge(
+  record: VmRecord,
+  processes: VmProcesses,
+  options: FencingOptions,
+  now: MonotonicMs,
+): Fencing | undefined {
+  const mains = processes.mains.filter((facts) => !isLeftOver(facts, options.deadIncarnation));
+  const [main] = mains;
+  if (mains.length > 1) {
+    const pids = mains.map((facts) => facts.identity.pid).join(", ");
+    return { kind: "blocked", reason: "duplicate", detail: `mains ${pids}` };
+  }
+  const leader = [...mains, ...processes.owned].find((facts) => facts.state === "Z" || facts.state === "X");
+  if (leader !== undefined) return { kind: "unfenceable", detail: zombieLeader(leader) };
+  if (main !== undefined) return { kind: "main_lives", main: mainOf(main, record, now) };
+  const [lookalike] = processes.lookalikes;
+  if (lookalike === undefined) return undefined;
+  const detail = `pid ${lookalike.identity.pid} (${lookalike.exe}, uid ${lookalike.uid})`;
+  return { kind: "blocked", reason: "lookalike", detail };
 }
 
 /** What an ending that did not end means for the whole; undefined when the process is dead. */

@@ -16,7 +16,7 @@ import { after } from "../domain/time.ts";
 import type { VmRecord } from "../domain/vm_record.ts";
 import { probe } from "../health/probe.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
-import { diesWithin, endProcess } from "./end_process.ts";
+import { diesWithin, endOfVm } from "./end_process.ts";
 import type { Fencing } from "./fence.ts";
 import { fence, mainOf, notEnded } from "./fence.ts";
 import type { RestartOutcome } from "./observation.ts";
@@ -102,7 +102,7 @@ class Restart {
     if (result.kind !== "dead" && !(result.kind === "guest" && provesNoGuest(result.state))) {
       return { kind: "abandoned", detail: "the VMM no longer says that no guest runs" };
     }
-    return this.#unlessEnded(await endProcess(this.#world.ports, main.identity, () => this.#objection()));
+    return this.#unlessEnded(await endOfVm(this.#world.ports, this.#current(), main.identity, () => this.#objection()));
   }
 
   /** Ends a living VMM, which the operator allowed and two independent signals ask for. */
@@ -126,7 +126,7 @@ class Restart {
     if (objection !== undefined) return { kind: "abandoned", detail: objection };
     const counted = await this.#world.countForcedStop();
     if (counted.kind === "failed") return { kind: "blocked", reason: "state_unwritable", detail: counted.error };
-    return this.#unlessEnded(await endProcess(this.#world.ports, main.identity, () => this.#objection()));
+    return this.#unlessEnded(await endOfVm(this.#world.ports, this.#current(), main.identity, () => this.#objection()));
   }
 
   /** One fresh probe: is the pair of signals that permits force still there? */
@@ -317,7 +317,7 @@ class Restart {
         // A wrapper may end once the VMM runs.
         const heir = await this.#heir();
         if (heir === undefined) {
-          const exit = await launcher.exitOf(this.#subject.id, main.identity);
+          const exit = await launcher.exitOf(this.#current(), main.identity);
           const how = exit?.code !== undefined ? `with code ${exit.code}` : exit?.signal ? `by ${exit.signal}` : "";
           return await this.#fail("process_died", `the process ended ${how}`.trim());
         }
@@ -418,7 +418,7 @@ class Restart {
     return { kind: "attempt_failed", cause, error };
   }
 
-  #unlessEnded(ending: Awaited<ReturnType<typeof endProcess>>): RestartOutcome | undefined {
+  #unlessEnded(ending: Awaited<ReturnType<typeof endOfVm>>): RestartOutcome | undefined {
     return notEnded(ending);
   }
 }

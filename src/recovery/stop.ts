@@ -11,7 +11,7 @@ import { after } from "../domain/time.ts";
 import type { VmRecord } from "../domain/vm_record.ts";
 import type { ShutdownRequest } from "../ports/vmm.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
-import { diesWithin, endProcess } from "./end_process.ts";
+import { diesWithin, endOfVm } from "./end_process.ts";
 import { fence, notEnded } from "./fence.ts";
 import type { StopOutcome } from "./observation.ts";
 import type { Main } from "./vm.ts";
@@ -50,7 +50,7 @@ async function endMain(
   const { recovery } = world.policyFor(record);
   const { vmm, socket } = main.runsWith;
   if (vmm === "process" || socket === undefined) {
-    return notStopped(await endProcess(ports, main.identity, objection, recovery.shutdownTimeoutMs));
+    return notStopped(await endOfVm(ports, record, main.identity, objection, recovery.shutdownTimeoutMs));
   }
   const target = { id: record.id, vmm, socket };
   const { clock } = ports;
@@ -74,7 +74,7 @@ async function endMain(
       asked.kind === "asked" ? `asked ${Math.round(recovery.shutdownTimeoutMs / 1000)} s ago` : asked.error;
     return { kind: "blocked", reason: "ignores_shutdown", detail };
   }
-  return notStopped(await endProcess(ports, main.identity, objection));
+  return notStopped(await endOfVm(ports, record, main.identity, objection));
 }
 
 async function endRest(
@@ -106,6 +106,6 @@ async function endRest(
   return { kind: "stopped", durationMs: clock.monotonic() - startedAt };
 }
 
-function notStopped(ending: Awaited<ReturnType<typeof endProcess>>): StopOutcome | undefined {
+function notStopped(ending: Awaited<ReturnType<typeof endOfVm>>): StopOutcome | undefined {
   return notEnded(ending);
 }

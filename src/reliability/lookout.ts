@@ -106,7 +106,7 @@ export class Lookout {
       if (seen.kind !== "dead") return;
       const { socket } = main.runsWith;
       const [exit, served] = await Promise.all([
-        launcher.exitOf(tracked.id, main.identity),
+        launcher.exitOf(tracked.record, main.identity),
         socket === undefined ? "missing" : vmm.socketState(socket, SOCKET_GLANCE_MS),
       ]);
       if (tracked.vm.main === undefined || !sameProcess(tracked.vm.main.identity, main.identity)) return;

@@ -61,7 +61,7 @@ export function launcherContract(name: string, makeFixture: () => Promise<Launch
     const outcome = await fixture.launcher.launch({ record, incarnation: 1 });
     assert.ok(outcome.kind === "refused", JSON.stringify(outcome));
     assert.ok(outcome.error.length > 0);
-    assert.deepEqual(await fixture.launcher.inspect(record.id), { kind: "idle" });
+    assert.deepEqual(await fixture.launcher.inspect(record), { kind: "idle" });
   });
 
   contract("a record without a launch part is refused", async ({ launcher, recordOf }) => {
@@ -69,15 +69,15 @@ export function launcherContract(name: string, makeFixture: () => Promise<Launch
     assert.equal((await launcher.launch({ record, incarnation: 1 })).kind, "refused");
   });
 
-  contract("a VM that was never launched is idle", async ({ launcher }) => {
-    assert.deepEqual(await launcher.inspect("vm-never"), { kind: "idle" });
+  contract("a VM that was never launched is idle", async ({ launcher, recordOf }) => {
+    assert.deepEqual(await launcher.inspect(recordOf({ kind: "lives" })), { kind: "idle" });
   });
 
   contract("exitOf tells the code of a program that ended", async (fixture) => {
     const record = fixture.recordOf({ kind: "exits", code: 3 });
     const identity = processOf(await fixture.launcher.launch({ record, incarnation: 1 }));
     await fixture.eventually(async () => (await fixture.table.inspect(identity)).kind === "dead");
-    assert.deepEqual(await fixture.launcher.exitOf(record.id, identity), { code: 3, signal: undefined });
+    assert.deepEqual(await fixture.launcher.exitOf(record, identity), { code: 3, signal: undefined });
   });
 
   contract("exitOf tells the signal that ended a program", async (fixture) => {
@@ -85,11 +85,11 @@ export function launcherContract(name: string, makeFixture: () => Promise<Launch
     const identity = processOf(await fixture.launcher.launch({ record, incarnation: 1 }));
     assert.equal((await fixture.table.signal(identity, "SIGKILL")).kind, "sent");
     await fixture.eventually(async () => (await fixture.table.inspect(identity)).kind === "dead");
-    assert.deepEqual(await fixture.launcher.exitOf(record.id, identity), { code: undefined, signal: "SIGKILL" });
+    assert.deepEqual(await fixture.launcher.exitOf(record, identity), { code: undefined, signal: "SIGKILL" });
   });
 
-  contract("exitOf knows nothing of a process that it did not launch", async ({ launcher, table }) => {
+  contract("exitOf knows nothing of a process that it did not launch", async ({ launcher, recordOf, table }) => {
     const stranger = { bootId: table.bootId, pid: 2 ** 22, startTicks: 1 };
-    assert.equal(await launcher.exitOf("vm-stranger", stranger), undefined);
+    assert.equal(await launcher.exitOf(recordOf({ kind: "lives" }), stranger), undefined);
   });
 }

@@ -52,10 +52,13 @@ export function createDirectLauncher(options: DirectLauncherOptions): Launcher {
         launching.delete(id);
       }
     },
-    async inspect(id) {
+    async inspect({ id }) {
       return launching.has(id) ? { kind: "busy", detail: "a launch is under way" } : { kind: "idle" };
     },
-    exitOf: (_id, process) => starter.exits.statusOf(process, () => hasEnded(starter.read, process)),
+    exitOf: (_record, process) => starter.exits.statusOf(process, () => hasEnded(starter.read, process)),
+    async stopUnit(unit) {
+      return { kind: "failed", error: `Cannot stop ${unit} as only the systemd launcher manages units` };
+    },
   };
 }
 

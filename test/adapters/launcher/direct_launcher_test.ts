@@ -181,15 +181,16 @@ onHost("launch keeps the output of the run before beside that of this one", {}, 
 onHost("two launches of one VM at a time are one launch", {}, async (bench) => {
   const record = processRecord("vm-twice", ["/bin/sleep", "600"]);
   const first = bench.launcher.launch({ record, incarnation: 1 });
-  assert.equal((await bench.launcher.inspect(record.id)).kind, "busy");
+  assert.equal((await bench.launcher.inspect(record)).kind, "busy");
   assert.equal((await bench.launcher.launch({ record, incarnation: 1 })).kind, "unknown");
   assert.equal((await first).kind, "launched");
-  assert.equal((await bench.launcher.inspect(record.id)).kind, "idle");
+  assert.equal((await bench.launcher.inspect(record)).kind, "idle");
 });
 
 onHost("exitOf of a living process does not wait for its end", {}, async (bench) => {
-  const identity = await bench.launch(processRecord("vm-lives", ["/bin/sleep", "600"]));
-  assert.equal(await bench.launcher.exitOf("vm-lives", identity), undefined);
+  const record = processRecord("vm-lives", ["/bin/sleep", "600"]);
+  const identity = await bench.launch(record);
+  assert.equal(await bench.launcher.exitOf(record, identity), undefined);
 });
 
 onHost("a VM outlives kill -9 of its agent, and has none of the agent's files", {}, async (bench) => {

@@ -1,0 +1,43 @@
+/**
+ * What the agent holds to be true, for whoever asks from outside: `metald status` reads it.
+ * @module
+ */
+
+import type { BlockedReason, VmPhase } from "../domain/event.ts";
+import type { ProcessIdentity } from "../domain/process.ts";
+import type { WallMs } from "../domain/time.ts";
+import type { DesiredState, VmId, VmmKind } from "../domain/vm_record.ts";
+
+export interface VmStatus {
+  readonly id: VmId;
+  readonly desired: DesiredState;
+  readonly phase: VmPhase;
+  readonly vmm: VmmKind;
+  readonly process: ProcessIdentity | undefined;
+  /** When the VM entered its phase. */
+  readonly since: WallMs;
+  readonly held: boolean;
+  readonly heldBecause: string | undefined;
+  readonly consecutiveFailures: number;
+  readonly attempts: number;
+  readonly nextAttemptAt: WallMs | undefined;
+  readonly blockedReason: BlockedReason | undefined;
+  /** What keeps it from being healthy, in a line. */
+  readonly why: string | undefined;
+}
+
+export interface HostStatus {
+  readonly version: string;
+  readonly launcher: "direct" | "systemd";
+  readonly at: WallMs;
+  readonly enabled: boolean;
+  /** Why the registry cannot be believed; undefined: it can. */
+  readonly registryUnreadable: string | undefined;
+  readonly brakeEngaged: boolean;
+  readonly vms: readonly VmStatus[];
+}
+
+export interface StatusBoard {
+  /** Replaces what was published before. It never blocks and never throws; a failure is tried again with the next status. */
+  publish(status: HostStatus): void;
+}
