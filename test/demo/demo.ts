@@ -48,7 +48,9 @@ async function main(): Promise<number> {
     say(`the agent has ended, ${running} of ${DEMO_VM_IDS.length} VMs run on without it`);
     return 0;
   } catch (error) {
-    say(`failed: ${error instanceof Error ? error.message : String(error)}`);
+    // What was awaited fails in its own words when it is aborted.
+    const cause: unknown = end.signal.aborted ? end.signal.reason : error;
+    say(`failed: ${cause instanceof Error ? cause.message : String(cause)}`);
     return 1;
   } finally {
     clearTimeout(timer);
