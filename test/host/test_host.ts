@@ -56,7 +56,7 @@ export async function withHost(
   body: (host: TestHost) => Promise<void>,
   configuration: Partial<Record<keyof typeof CONFIGURATION, object>> = {},
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "metald-test-"));
+  const directory = mkdtempSync(join(tmpdir(), "metald-host-"));
   const [registry, stateDirectory, durableDirectory] = ["vms", "run", "durable"].map((name) => {
     const path = join(directory, name);
     mkdirSync(path, { mode: 0o700 });
