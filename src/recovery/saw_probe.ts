@@ -230,7 +230,7 @@ function sawGuestState(draft: Draft, main: Main, result: Extract<ProbeResult, { 
 function sawNoGuest(draft: Draft, main: Main, result: Extract<ProbeResult, { kind: "guest" }>): void {
   const { situation, vm } = draft;
   const { now, record } = situation;
-  if (record.desired === "stopped" || isPhase(vm, "unfenceable")) return;
+  if (record.desired === "stopped") return;
   if (vm.phase.name === "blocked" && vm.phase.reason === "duplicate") return;
   // While it boots, or while somebody is at work on it, an empty VMM is what one expects.
   if (situation.leased || now < after(main.startedAt, situation.health.startGraceMs)) return;
@@ -246,7 +246,8 @@ function sawNoGuest(draft: Draft, main: Main, result: Extract<ProbeResult, { kin
     return;
   }
   const waits =
-    isPhase(vm, "orphaned", "backing_off", "failed") || (vm.phase.name === "blocked" && vm.loss !== undefined);
+    isPhase(vm, "orphaned", "backing_off", "failed", "unfenceable") ||
+    (vm.phase.name === "blocked" && vm.loss !== undefined);
   if (vm.loss?.reason === "guest_not_running" && waits) return;
   if (vm.openAttempt !== undefined) {
     endFailedAttempt(draft, "guest_not_running", evidence);

@@ -19,6 +19,7 @@ import type { Random } from "../ports/random.ts";
 import type { Registry } from "../ports/registry.ts";
 import type { Report } from "../ports/report.ts";
 import type { StateStore } from "../ports/state_store.ts";
+import type { StatusBoard } from "../ports/status_board.ts";
 import type { Vmm } from "../ports/vmm.ts";
 
 export interface Dependencies {
@@ -43,5 +44,6 @@ export interface Dependencies {
   readonly host: Host;
   readonly notify: Notify;
   readonly control: Control;
+  readonly statusBoard: StatusBoard;
   readonly report: Report;
 }

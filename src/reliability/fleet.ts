@@ -68,6 +68,8 @@ export class Fleet {
   readonly wake: () => void;
   readonly fail: (error: unknown) => void;
   readonly #onExitNotice: (tracked: TrackedVm) => void;
+  /** Grows with everything that a status would show. */
+  revision = 0;
   policy: Policy;
   brake: Brake = RELEASED;
 
@@ -91,6 +93,7 @@ export class Fleet {
     if (record.restart === "never" && once !== undefined) tracked.vm = { ...tracked.vm, exitedForContent: once };
     this.tracked.set(record.id, tracked);
     if (tracked.openIntent !== undefined) this.diskClaims.set(record.id, record.disks);
+    this.revision += 1;
     this.#count(tracked);
     tracked.holding = this.holdings.of(record.id);
     this.holdings.say(record.id, tracked.holding);
@@ -102,6 +105,7 @@ export class Fleet {
     const { main, openAttempt, loss } = tracked.vm;
     const { report, clock } = this.deps;
     tracked.deleted = true;
+    this.revision += 1;
     tracked.act?.controller.abort();
     tracked.unwatch?.();
     this.tracked.delete(id);
@@ -155,6 +159,8 @@ export class Fleet {
     const step = nextVm(before, observation, this.situation(tracked, now));
     tracked.vm = step.vm;
     for (const event of step.events) this.deps.report(event);
+    if (step.vm.phase !== before.phase || step.vm.main !== before.main || step.vm.why !== before.why)
+      this.revision += 1;
     if (step.vm.main !== before.main) this.#mainChanged(tracked, now);
     if (step.vm.phase !== before.phase || observation.type === "record_changed") this.#count(tracked);
     if (tracked.act === undefined) this.#note(tracked);

@@ -19,6 +19,7 @@ import { brakeDueAt } from "../recovery/brake.ts";
 import { Acts } from "./acts.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { Fleet } from "./fleet.ts";
+import { hostStatus } from "./host_status.ts";
 import { Lookout } from "./lookout.ts";
 import { Memory } from "./memory.ts";
 import { NEVER } from "./never.ts";
@@ -37,6 +38,8 @@ const HOLDINGS_REFRESH_MS = 5_000;
 /** When the agent stops: for acts to reach a safe point, and for what is known to reach the disk. Together under 5 s. */
 const ACTS_END_WITHIN_MS = 3_500;
 const FLUSH_WITHIN_MS = 500;
+const STATUS_INTERVAL_MS = 1_000;
+const STATUS_HEARTBEAT_MS = 60_000;
 const LATE_TURN_MS = 1_000;
 const LATE_REPORT_INTERVAL_MS = 60_000;
 
@@ -76,6 +79,8 @@ class Loop {
   readonly #reader: RegistryReader;
   #holdingsAt: number = 0;
   #lateSaidAt: number = Number.NEGATIVE_INFINITY;
+  #publishedAt: number = Number.NEGATIVE_INFINITY;
+  #publishedRevision = -1;
   #status = "";
 
   private constructor(
@@ -157,7 +162,7 @@ class Loop {
     notify.ready();
     while (!this.#signal.aborted) {
       if (this.#fleet.policy.enabled) this.#turn();
-      this.#sayStatus();
+      this.#publishStatus();
       notify.alive();
       const now = clock.monotonic();
       await this.#untilWoken(Math.max(now, Math.min(this.#nextAt(), now + IDLE_TURN_MS)));
@@ -191,8 +196,9 @@ class Loop {
   /** When something is due next; `Infinity`: nothing is. */
   #nextAt(): number {
     const { policy, due, brake } = this.#fleet;
-    if (!policy.enabled) return NEVER;
+    if (!policy.enabled) return this.#statusDueAt();
     return Math.min(
+      this.#statusDueAt(),
       due.nextAt ?? NEVER,
       this.#reader.nextAt,
       this.#holdingsAt,
@@ -244,7 +250,9 @@ class Loop {
     const was = tracked.holding;
     tracked.holding = holdings.of(tracked.id);
     holdings.say(tracked.id, tracked.holding);
-    if (was.held !== tracked.holding.held) this.#fleet.reschedule(tracked);
+    if (was.held === tracked.holding.held) return;
+    this.#fleet.revision += 1;
+    this.#fleet.reschedule(tracked);
   }
 
   #controlled(request: ControlRequest): void {
@@ -280,6 +288,21 @@ class Loop {
         why: vm.why,
       });
     }
+  }
+
+  /** On change, at most once a second; and now and then, so that an old status tells of a hung agent. */
+  #publishStatus(): void {
+    const now = this.#deps.clock.monotonic();
+    if (now < this.#statusDueAt()) return;
+    this.#publishedAt = now;
+    this.#publishedRevision = this.#fleet.revision;
+    this.#deps.statusBoard.publish(hostStatus(this.#fleet, this.#reader.unreadable));
+    this.#sayStatus();
+  }
+
+  #statusDueAt(): number {
+    const changed = this.#fleet.revision !== this.#publishedRevision;
+    return this.#publishedAt + (changed ? STATUS_INTERVAL_MS : STATUS_HEARTBEAT_MS);
   }
 
   #sayStatus(): void {

@@ -41,6 +41,11 @@ export class RegistryReader {
     for (const record of lastGood.values()) fleet.track(record);
   }
 
+  /** Why the registry cannot be believed; undefined: it can. */
+  get unreadable(): string | undefined {
+    return this.#inventory.unreadable;
+  }
+
   get nextAt(): number {
     return this.#reading ? NEVER : Math.min(this.listAt, this.#hintsAt);
   }
