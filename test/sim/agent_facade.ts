@@ -184,7 +184,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
             return { kind: "idle" };
           },
         }),
-      stopUnit: async (unit) => ({ kind: "failed", error: `no record names ${unit}` }),
+      stopUnit: (unit) => life.call({ effect: () => ({ kind: "failed", error: `no record names ${unit}` }) }),
       exitOf: (_record, identity) =>
         life.call({
           effect: () => {
@@ -352,6 +352,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
         }),
     },
     notify: { ready: () => {}, alive: () => {}, status: () => {}, stopping: () => {} },
+    statusBoard: { publish: () => undefined },
     control: { subscribe: (onRequest) => world.subscribeControl(life, onRequest) },
     report: (event) => world.report(life, event),
   };

@@ -39,7 +39,11 @@ async function main(): Promise<number> {
     console.error("usage: main.ts --seeds N [--seed S] [--hours H] [--mutant NAME] [--stop-at-first]");
     return 64;
   }
-  if (command.mutant !== undefined) return await runMutant(command.mutant, argumentsOf(command));
+  if (command.mutant !== undefined) {
+    const outcome = await runMutant(command.mutant, argumentsOf(command));
+    process.stdout.write(outcome.output);
+    return outcome.code;
+  }
   const isParallel = !command.isWorker && command.seeds >= PARALLEL_SEEDS_MIN && availableParallelism() > 1;
   const tally = isParallel ? await runInWorkers(command) : await runHere(command);
   console.log(`${tally.seeds} seeds, ${tally.hours.toFixed(1)} simulated hours, ${tally.violations} violations`);

@@ -13,14 +13,21 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 
+const LAST_LINES = 3;
 const TOP = fileURLToPath(new URL("../..", import.meta.url));
+
+export interface MutantOutcome {
+  /** 1 when the mutant was caught. */
+  readonly code: number;
+  readonly lastLines: string;
+  readonly output: string;
+}
 
 /**
  * @param args for `main.ts` there
- * @returns its exit code: 1 when the mutant was caught
  * @throws {Error} when there is no such mutant, or its text does not occur exactly once
  */
-export async function runMutant(name: string, args: readonly string[]): Promise<number> {
+export async function runMutant(name: string, args: readonly string[]): Promise<MutantOutcome> {
   const mutant = MUTANTS.find((each) => each.name === name);
   if (mutant === undefined) {
     const names = MUTANTS.map((each) => each.name).join(", ");
@@ -55,12 +62,24 @@ async function copyBroken(mutant: Mutant, directory: string): Promise<void> {
   }
 }
 
-function runThere(directory: string, args: readonly string[]): Promise<number> {
+function runThere(directory: string, args: readonly string[]): Promise<MutantOutcome> {
   const runtimeArgs = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
   const script = join(directory, "test/sim/main.ts");
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...runtimeArgs, script, ...args], { cwd: directory, stdio: "inherit" });
+    const child = spawn(process.execPath, [...runtimeArgs, script, ...args], {
+      cwd: directory,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (chunk: string) => {
+        output += chunk;
+      });
+    }
     child.on("error", reject);
-    child.on("close", (code) => resolve(code ?? 70));
+    child.on("close", (code) => {
+      resolve({ code: code ?? 70, lastLines: output.trimEnd().split("\n").slice(-LAST_LINES).join("\n"), output });
+    });
   });
 }

@@ -28,9 +28,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/recovery/fence.ts",
-        find: "const { owned, lookalikes } = processes;",
-        replace: `const { lookalikes } = processes;
-    const owned = processes.owned.filter((facts) => facts.identity.pid === options.known?.pid);`,
+        find: "const { owned } = processes;",
+        replace: "const owned = processes.owned.filter((facts) => facts.identity.pid === options.known?.pid);",
       },
     ],
   },
@@ -50,7 +49,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "skip-fencing",
     why: "starts a VM while processes of the last start still live",
-    edits: [{ file: "src/recovery/fence.ts", find: "if (owned.length === 0) {", replace: "if (true) {" }],
+    edits: [
+      {
+        file: "src/recovery/fence.ts",
+        find: "const { owned } = processes;",
+        replace: "const owned: typeof processes.owned = [];",
+      },
+    ],
   },
   {
     name: "unknown-is-failure",
@@ -152,6 +157,7 @@ export const MUTANTS: readonly Mutant[] = [
         file: "src/recovery/restart.ts",
         find: 'if (result.kind === "zombie_leader" || clock.monotonic() >= deadline) {',
         replace: `if (clock.monotonic() >= deadline) {
+        const { endProcess } = await import("./end_process.ts");
         await endProcess(this.#world.ports, main.identity, () => this.#objection());
         return await this.#fail("timeout", "not healthy before start_timeout");
       }

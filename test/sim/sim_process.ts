@@ -104,6 +104,12 @@ export class SimProcesses {
     return this.#byKey.get(keyOf(identity));
   }
 
+  /** Whether the process of that key was begun by this one, in its session. */
+  startedBy(parent: SimProcess, childKey: string | undefined): boolean {
+    const child = childKey === undefined ? undefined : this.#byKey.get(childKey);
+    return child !== undefined && parent.hasStartedVmm && child.sessionId === parent.identity.pid;
+  }
+
   byPid(pid: number): SimProcess | undefined {
     return this.#byPid.get(pid);
   }

@@ -135,17 +135,19 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     const { vmId: id } = event;
     const process = host.processes.past(event.process);
     const known = life.knowledge.of(id);
-    if (process === undefined || process.role !== "vmm" || process.vm !== id) {
+    if (process === undefined || process.vm !== id || process.role === "helper") {
       blame("recovered means seen healthy", id, "no such process of this VM ever was");
       return;
     }
     const wellKey = event.vmm === "process" ? known.aliveKey : known.apiWellKey;
-    if (wellKey !== process.key) {
+    // A wrapper that was launched may be named for the VMM that it has started since, and that was seen well.
+    const startedByIt = host.processes.startedBy(process, wellKey);
+    if (wellKey !== process.key && !startedByIt) {
       blame("recovered means seen healthy", id, `last seen well: ${wellKey ?? "nothing"}, not ${process.key}`);
     }
     const record = host.registry.lastRecord(id);
     const isRecordOld = host.registry.changedAt(id) < process.startedAt - 1_000;
-    if (isRecordOld && record?.guest.tcp !== undefined && known.tcpWellKey !== process.key) {
+    if (isRecordOld && record?.guest.tcp !== undefined && known.tcpWellKey !== wellKey) {
       blame("recovered means seen healthy", id, `its guest was last seen well: ${known.tcpWellKey ?? "never"}`);
     }
   };
