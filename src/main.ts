@@ -31,6 +31,7 @@ import { processOutput } from "./cli/output.ts";
 import { type AgentContext, type AgentEnd, run } from "./cli/run.ts";
 import { type Surroundings, surroundingsOf } from "./config/launcher_choice.ts";
 import { unreachable } from "./domain/unreachable.ts";
+import type { FleetObserver } from "./ports/fleet_observer.ts";
 import type { Notify } from "./ports/notify.ts";
 import type { StatusBoard } from "./ports/status_board.ts";
 import { runReliability } from "./reliability/integration.ts";
@@ -39,6 +40,7 @@ const UID = process.geteuid?.() ?? -1;
 
 /** In the foreground there is no service manager to be told anything. */
 const NOBODY_TO_TELL: StatusBoard = { publish: () => undefined };
+const NOBODY_COUNTS: FleetObserver = { attach: () => () => undefined };
 const NOBODY_TO_NOTIFY: Notify = {
   ready: () => undefined,
   alive: () => undefined,
@@ -75,6 +77,7 @@ async function startAgent({ configuration, control, report, signal }: AgentConte
     host: createSystemHost(),
     notify: NOBODY_TO_NOTIFY,
     statusBoard: NOBODY_TO_TELL,
+    fleetObserver: NOBODY_COUNTS,
     control,
     report,
   };

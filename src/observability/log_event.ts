@@ -266,20 +266,15 @@ function recoveryEntry(event: RecoveryEvent): LogEntry {
         action: event.action,
       });
     case "attempt_failed":
-      // A first start is none of recovery's: who greps for recoveries must not find it.
-      return (event.recovery ? line : speaker("vm_lifecycle"))(
-        "WARN",
-        event.recovery ? "vm recovery attempt failed" : "vm start attempt failed",
-        {
-          vm_id: event.vmId,
-          attempt: event.attempt,
-          max_retries: event.maxRetries,
-          cause: event.cause,
-          error: event.error,
-          duration: durationText(event.durationMs),
-          retry_delay: durationText(event.retryDelayMs),
-        },
-      );
+      return line("WARN", "vm recovery attempt failed", {
+        vm_id: event.vmId,
+        attempt: event.attempt,
+        max_retries: event.maxRetries,
+        cause: event.cause,
+        error: event.error,
+        duration: durationText(event.durationMs),
+        retry_delay: durationText(event.retryDelayMs),
+      });
     case "recovery_successful":
       return line("INFO", "vm recovery successful", {
         vm_id: event.vmId,

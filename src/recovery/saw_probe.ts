@@ -109,6 +109,8 @@ export function becomeHealthy(draft: Draft): void {
     const ofProcess = { vmId: record.id, vmm: main.runsWith.vmm, process: main.identity };
     const since = loss?.at ?? openAttempt.startedAt;
     if (loss?.reason === undefined) {
+      // A first start that succeeded is no recovery: should the VM die now, the first attempt to recover it is immediate.
+      draft.set({ attempts: 0 });
       draft.report({ type: "vm_started", ...ofProcess, attempt: openAttempt.attempt, durationMs: now - since });
     } else {
       draft.report({

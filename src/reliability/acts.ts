@@ -15,6 +15,7 @@ import { readFreshIntent } from "../recovery/fresh_intent.ts";
 import type { Observation } from "../recovery/observation.ts";
 import { restart } from "../recovery/restart.ts";
 import { stop } from "../recovery/stop.ts";
+import type { Main } from "../recovery/vm.ts";
 import { rememberedOf } from "../recovery/vm.ts";
 import type { Work } from "../recovery/work_wanted.ts";
 import type { Fleet } from "./fleet.ts";
@@ -109,6 +110,8 @@ export class Acts {
         },
         world,
       );
+      // On disk before it is said: whoever read that a VM is well may kill the agent, and its successor must know it too.
+      if (outcome.kind === "healthy") await this.#rememberHealthy(tracked, outcome.main);
       observation = { type: "restart_ended", outcome };
     }
     this.#fleet.acts.delete(id);
@@ -128,6 +131,17 @@ export class Acts {
       this.#fleet.reschedule(tracked);
     }
     this.#fleet.wake();
+  }
+
+  async #rememberHealthy(tracked: TrackedVm, main: Main): Promise<void> {
+    const { memory, deps } = this.#fleet;
+    await memory.save(tracked.id, {
+      ...rememberedOf(tracked.vm, deps.processTable.bootId),
+      main: main.identity,
+      runsWith: main.runsWith,
+      recovering: undefined,
+      launchIntent: undefined,
+    });
   }
 
   #worldOf(tracked: TrackedVm, signal: AbortSignal): ActWorld {

@@ -6,6 +6,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Control } from "../ports/control.ts";
 import type { DiskHolders } from "../ports/disk_holders.ts";
+import type { FleetObserver } from "../ports/fleet_observer.ts";
 import type { GuestProbe } from "../ports/guest_probe.ts";
 import type { Hooks } from "../ports/hooks.ts";
 import type { Host } from "../ports/host.ts";
@@ -45,5 +46,6 @@ export interface Dependencies {
   readonly notify: Notify;
   readonly control: Control;
   readonly statusBoard: StatusBoard;
+  readonly fleetObserver: FleetObserver;
   readonly report: Report;
 }

@@ -19,6 +19,7 @@ import { brakeDueAt } from "../recovery/brake.ts";
 import { Acts } from "./acts.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { Fleet } from "./fleet.ts";
+import { fleetGauges } from "./fleet_gauges.ts";
 import { hostStatus } from "./host_status.ts";
 import { Lookout } from "./lookout.ts";
 import { Memory } from "./memory.ts";
@@ -135,8 +136,15 @@ class Loop {
     });
     // Nobody may listen any more when a late task fails.
     failed.catch(() => undefined);
-    const { registry, intent, control } = this.#deps;
+    const { registry, intent, control, fleetObserver } = this.#deps;
     const ends = [
+      fleetObserver.attach(() =>
+        fleetGauges({
+          fleet: this.#fleet,
+          registryReadAt: this.#reader.lastSuccessAt,
+          strayProcesses: this.#lookout.strayCount,
+        }),
+      ),
       registry.watch((id) => this.#reader.hint(id)),
       intent.watch(() => {
         this.#holdingsAt = 0;

@@ -40,6 +40,10 @@ export class Lookout {
     this.#fleet = fleet;
   }
 
+  get strayCount(): number {
+    return this.#strays.size;
+  }
+
   get nextAt(): number {
     return this.#sweeping ? NEVER : this.sweepAt;
   }

@@ -29,6 +29,8 @@ export class RegistryReader {
   #reading = false;
   /** Somebody confirmed that the registry is right, even if it lost many records. */
   believeRegistry = false;
+  /** When the registry was last read in full and believed. */
+  lastSuccessAt: MonotonicMs | undefined = undefined;
 
   /**
    * @param lastGood what was last known to be right: the measure of what the registry has lost meanwhile
@@ -79,6 +81,7 @@ export class RegistryReader {
       const change = (ids === undefined ? undefined : await this.#readSome(ids)) ?? (await this.#readAll());
       this.#applyInventory(change, beganAt);
       const unreadable = change.inventory.unreadable !== undefined;
+      if (!unreadable) this.lastSuccessAt = beganAt;
       if (ids === undefined || unreadable) {
         const waitMs = unreadable ? RETRY_LISTING_MS : this.#fleet.policy.reconcileIntervalMs;
         this.listAt = clock.monotonic() + Math.min(waitMs, this.#fleet.policy.reconcileIntervalMs);

@@ -111,24 +111,24 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
     },
     processTable: {
       bootId: host.processes.bootId,
-      scan: () =>
-        life.call({
+      scan: () => {
+        let seen: readonly SimProcess[] = [];
+        return life.call({
           effect: (): ProcessScan => {
             if (host.isBlind()) return BLIND;
-            const processes = [...host.processes.living()].map((process) => factsOf(process, clock.now));
+            seen = [...host.processes.living()];
+            const processes = seen.map((process) => factsOf(process, clock.now));
             return { kind: "scanned", startedAt: monotonicMs(host.monotonicAt(clock.now)), processes };
           },
           delivered: (scan, beganAt) => {
             if (scan.kind !== "scanned") return;
             knowledge.scanBeganAt = beganAt;
-            for (const facts of scan.processes) {
-              const process = host.processes.past(facts.identity);
-              if (process?.role === "vmm" && process.vm !== undefined) {
-                knowledge.of(process.vm).aliveKey = process.key;
-              }
+            for (const process of seen) {
+              if (process.role === "vmm" && process.vm !== undefined) knowledge.of(process.vm).aliveKey = process.key;
             }
           },
-        }),
+        });
+      },
       describe: (identity) =>
         life.call({
           effect: () => {
@@ -136,21 +136,22 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
             return process !== undefined && isLiving(process) ? factsOf(process, clock.now) : undefined;
           },
         }),
-      inspect: (identity) =>
-        life.call({
+      inspect: (identity) => {
+        let process: SimProcess | undefined;
+        return life.call({
           effect: (): Inspection => {
             if (host.isBlind()) return BLIND;
-            const process = host.processes.get(identity);
+            process = host.processes.get(identity);
             if (process === undefined || !isLiving(process)) return { kind: "dead" };
             if (process.state === "Z") return { kind: "zombie_leader", liveTasks: process.liveTasks };
             return { kind: "alive", state: process.state, cpuMs: 0 };
           },
           delivered: (inspection) => {
-            if (inspection.kind !== "alive") return;
-            const process = host.processes.past(identity);
-            if (process?.vm !== undefined) knowledge.of(process.vm).aliveKey = process.key;
+            if (inspection.kind !== "alive" || process?.vm === undefined) return;
+            knowledge.of(process.vm).aliveKey = process.key;
           },
-        }),
+        });
+      },
       signal: (identity, signal) => {
         const act = actNow();
         return life.call({
@@ -353,6 +354,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
     },
     notify: { ready: () => {}, alive: () => {}, status: () => {}, stopping: () => {} },
     statusBoard: { publish: () => undefined },
+    fleetObserver: { attach: () => () => undefined },
     control: { subscribe: (onRequest) => world.subscribeControl(life, onRequest) },
     report: (event) => world.report(life, event),
   };

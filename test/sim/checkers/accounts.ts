@@ -229,6 +229,8 @@ export const watchAccounts: MakeChecker = (world, blame) => {
           end(event.vmId, "a success", event.type === "vm_started");
           seenHealthy(life, event);
           accountOf(event.vmId).orphan = undefined;
+          // A first start that succeeded is no recovery, so the recoveries to come are counted from one.
+          if (event.type === "vm_started") accountOf(event.vmId).lastAttempt = 0;
           return;
         case "orphan_detected": {
           const account = accountOf(event.vmId);
