@@ -6,6 +6,9 @@
  * @module
  */
 
+/** An own reading is at most so much older than one that was made beside it. */
+const OWN_READING_MS_MAX = 15_000;
+
 export interface VmKnowledge {
   recordReadBeganAt: number;
   recordReadEndedAt: number;
@@ -88,8 +91,11 @@ export class AgentKnowledge {
     return Math.max(this.of(id).recordReadEndedAt, this.listEndedAt);
   }
 
+  /** Of the reading for that VM alone where there was one lately: an act is judged by what it read, not by what was read beside it. */
   intentBeganAt(id: string): number {
-    return Math.max(this.of(id).intentReadBeganAt, this.intentListBeganAt);
+    const { intentReadBeganAt, intentReadEndedAt } = this.of(id);
+    const isLate = intentReadEndedAt < this.intentListEndedAt - OWN_READING_MS_MAX;
+    return isLate ? Math.max(intentReadBeganAt, this.intentListBeganAt) : intentReadBeganAt;
   }
 
   intentEndedAt(id: string): number {

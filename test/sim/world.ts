@@ -75,7 +75,7 @@ export class World {
   areFaultsOver = false;
   /** Sees what the present agent reports, beside the checkers. */
   onReport: (event: ReliabilityEvent) => void = () => {};
-  /** When the last SIGUSR2 was sent. */
+  /** When the last SIGUSR2 arrived. */
   inspectedAt = Number.NEGATIVE_INFINITY;
   #lives = 0;
   #lock: AgentLife | undefined;
@@ -209,8 +209,12 @@ export class World {
   }
 
   control(request: ControlRequest): void {
-    if (request.kind === "inspect") this.inspectedAt = this.clock.now;
-    for (const [life, onRequest] of this.#control) life.deliver(() => onRequest(request));
+    for (const [life, onRequest] of this.#control) {
+      life.deliver(() => {
+        if (request.kind === "inspect") this.inspectedAt = this.clock.now;
+        onRequest(request);
+      });
+    }
   }
 
   reload(policy: Policy, changed: readonly string[]): void {

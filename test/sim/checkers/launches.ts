@@ -41,7 +41,9 @@ export const watchLaunches: MakeChecker = (world, blame) => {
       if (!world.policy.enabled || !world.recoveryPolicy(id).enabled) {
         if (host.now - world.policyChangedAt > EXCUSE_MS_MAX) blame("disabled means no action", id, "launch");
       }
-      if (host.isShuttingDown && couldKnow(host.shutdownBeganAt, knowledge.hostReadBeganAt)) {
+      // Another act may have asked since this one did.
+      const isFreshShutdown = host.now - host.shutdownBeganAt < 1_000 + 4 * life.latency.slowMsMax;
+      if (host.isShuttingDown && !isFreshShutdown && couldKnow(host.shutdownBeganAt, knowledge.hostReadBeganAt)) {
         blame("nothing is started during a shutdown", id, `it began at ${host.shutdownBeganAt}`);
       }
 
