@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import type { Launch } from "../domain/vm_record.ts";
+import { unitProperties } from "./unit_properties.ts";
 import { absolutePath, duration, isAbsolutePath, isArgument, list, section } from "./leaves.ts";
 
 const argument = z.custom<string>(isArgument, "it must be a text without NUL");
@@ -48,6 +49,7 @@ export const argvLaunch = section({
   before_start: list(program).default([]),
   after_stop: list(program).default([]),
   hook_timeout: duration("10ms", "1d").prefault("10s"),
+  properties: unitProperties.exactOptional(),
 }).transform(
   (launch): Launch => ({
     kind: "argv",
@@ -59,6 +61,7 @@ export const argvLaunch = section({
     beforeStart: launch.before_start,
     afterStop: launch.after_stop,
     hookTimeoutMs: launch.hook_timeout,
+    ...(launch.properties === undefined ? {} : { properties: launch.properties }),
   }),
 );
 

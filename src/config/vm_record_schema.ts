@@ -68,7 +68,7 @@ const unitSchema = section({ ...plainFields, launch: unitLaunch.exactOptional() 
 
 const KNOWN_KEYS = [
   ...Object.keys(programSchema.shape),
-  ...["argv", "env", "cwd", "user", "cleanup", "before_start", "after_stop", "hook_timeout", "systemd_unit"].map(
+  ...["argv", "env", "cwd", "user", "cleanup", "before_start", "after_stop", "hook_timeout", "properties", "systemd_unit"].map(
     (key) => `launch.${key}`,
   ),
   ...Object.keys(healthFields).map((key) => `health_check.${key}`),

@@ -34,6 +34,8 @@ export interface ArgvLaunch {
   readonly beforeStart: readonly (readonly string[])[];
   readonly afterStop: readonly (readonly string[])[];
   readonly hookTimeoutMs: number;
+  /** Properties of the VM's unit beside those that metald sets; a list is one assignment each. Absent: none. */
+  readonly properties?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A systemd unit that somebody else wrote and that runs the VM. */

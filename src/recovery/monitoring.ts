@@ -20,6 +20,7 @@ export function adopt(draft: Draft, main: Main): void {
     main,
     health: CLEAN_SHEET,
     lastSeenAt: situation.now,
+    incarnation: Math.max(vm.incarnation, main.incarnation ?? 0),
     loss: attempted ? vm.loss : undefined,
     openAttempt: attempted ? vm.openAttempt : undefined,
     ranThisBoot: true,

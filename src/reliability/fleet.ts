@@ -63,8 +63,8 @@ export class Fleet {
   readonly expected = new Set<VmId>();
   readonly suspects = new Set<VmId>();
   readonly healthy = new Set<VmId>();
-  readonly rememberedVms: ReadonlyMap<VmId, RuntimeState>;
-  readonly startedOnce: ReadonlyMap<VmId, string>;
+  readonly #rememberedVms: Map<VmId, RuntimeState>;
+  readonly #startedOnce: ReadonlyMap<VmId, string>;
   readonly wake: () => void;
   readonly fail: (error: unknown) => void;
   readonly #onExitNotice: (tracked: TrackedVm) => void;
@@ -77,8 +77,8 @@ export class Fleet {
     this.deps = deps;
     this.memory = memory;
     this.policy = options.policy;
-    this.rememberedVms = options.rememberedVms;
-    this.startedOnce = options.startedOnce;
+    this.#rememberedVms = new Map(options.rememberedVms);
+    this.#startedOnce = options.startedOnce;
     this.wake = options.wake;
     this.fail = options.fail;
     this.#onExitNotice = options.onExitNotice;
@@ -88,8 +88,10 @@ export class Fleet {
 
   track(record: VmRecord): void {
     const now = this.deps.clock.monotonic();
-    const tracked = new TrackedVm(record, this.policy, this.rememberedVms.get(record.id), now);
-    const once = this.startedOnce.get(record.id);
+    const tracked = new TrackedVm(record, this.policy, this.#rememberedVms.get(record.id), now);
+    // It tells of the VM that an earlier agent knew; should the record be deleted and created anew, that is another VM.
+    this.#rememberedVms.delete(record.id);
+    const once = this.#startedOnce.get(record.id);
     if (record.restart === "never" && once !== undefined) tracked.vm = { ...tracked.vm, exitedForContent: once };
     this.tracked.set(record.id, tracked);
     if (tracked.openIntent !== undefined) this.diskClaims.set(record.id, record.disks);

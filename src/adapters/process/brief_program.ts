@@ -16,7 +16,13 @@ export type BriefEnd =
   /** It could not be run: there is no such program, or no file descriptor or process left. */
   | { readonly kind: "failed"; readonly error: string };
 
-export function runBriefly(program: string, args: readonly string[], timeoutMs: number): Promise<BriefEnd> {
+/** @param outputBytesMax about as many bytes of each stream are kept, the first ones */
+export function runBriefly(
+  program: string,
+  args: readonly string[],
+  timeoutMs: number,
+  outputBytesMax = OUTPUT_BYTES_MAX,
+): Promise<BriefEnd> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -33,7 +39,7 @@ export function runBriefly(program: string, args: readonly string[], timeoutMs: 
     const output = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const) {
       child[name].on("data", (chunk: Buffer) => {
-        if (output[name].length < OUTPUT_BYTES_MAX) output[name] += chunk.toString("utf8");
+        if (output[name].length < outputBytesMax) output[name] += chunk.toString("utf8");
       });
       child[name].on("error", () => {});
     }
