@@ -1,0 +1,156 @@
+/**
+ * The loop on a quiet host: what wakes it, and that nothing is lost.
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { recordOf } from "../recovery/examples.ts";
+import { withAgent } from "./agent_on.ts";
+import { QuietHost } from "./quiet_host.ts";
+
+test("what runs is adopted and not touched, and what does not run is started", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  host.write(recordOf({ id: "b" }));
+  host.run(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(10_000);
+    assert.deepEqual(host.launched, ["b"]);
+    assert.equal(host.said("vm_adopted").length, 1);
+    assert.equal(host.said("vm_started").length, 1);
+    assert.deepEqual(host.signals, []);
+  });
+});
+
+test("a process that dies is noticed at once by its event, and started once", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  const facts = host.run(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(10_000);
+    host.kill(facts);
+    await host.pass(100);
+    assert.equal(host.said("orphan_detected").length, 1);
+    await host.pass(5_000);
+    assert.deepEqual(host.launched, ["a"]);
+    assert.equal(host.said("recovery_successful").length, 1);
+  });
+});
+
+test("an event that was lost is repaired by the sweep", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  host.run(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(10_000);
+    host.processes.length = 0;
+    await host.pass(61_000);
+    assert.equal(host.said("orphan_detected").length, 1);
+    assert.deepEqual(host.launched, ["a"]);
+  });
+});
+
+test("a hint is read soon, and many that come together are one listing", async () => {
+  const host = new QuietHost();
+  await withAgent(host, async () => {
+    host.reads.length = 0;
+    host.write(recordOf({ id: "a" }));
+    host.hint("a");
+    await host.pass(100);
+    assert.equal(host.reads[0], "a");
+    assert.equal(host.said("vm_created").length, 1);
+    host.reads.length = 0;
+    for (let index = 0; index < 100; index += 1) {
+      host.write(recordOf({ id: `b-${index}` }));
+      host.hint(`b-${index}`);
+    }
+    await host.pass(200);
+    assert.equal(host.said("vm_created").length, 101);
+    assert.equal(host.reads.filter((read) => read === "*").length, 1);
+  });
+});
+
+test("a VM that is held is not started, and is once it is released", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  const hold = { vmId: "a", reason: "disk swap", actor: "anna", expiresAt: undefined, writtenAt: host.clock.wall() };
+  host.intents.push({ kind: "hold", ...hold });
+  await withAgent(host, async () => {
+    await host.pass(120_000, 500);
+    assert.deepEqual(host.launched, []);
+    assert.equal(host.said("vm_held").length, 1);
+    host.intents.length = 0;
+    host.holdHint();
+    await host.pass(5_000);
+    assert.deepEqual(host.launched, ["a"]);
+    assert.equal(host.said("vm_released").length, 1);
+  });
+});
+
+test("nothing is started while the host shuts down", async () => {
+  const host = new QuietHost();
+  host.isShuttingDown = true;
+  host.write(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(30_000, 500);
+    assert.deepEqual(host.launched, []);
+  });
+});
+
+test("a record that says stopped when it is read afresh is not started, though no hint came", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  const facts = host.run(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(10_000);
+    host.write(recordOf({ id: "a", desired: "stopped", contentHash: "content-2" }));
+    host.kill(facts);
+    await host.pass(10_000);
+    assert.deepEqual(host.launched, []);
+  });
+});
+
+test("a record that is gone when it is read afresh is not started", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  const facts = host.run(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(10_000);
+    host.records.clear();
+    host.kill(facts);
+    await host.pass(10_000);
+    assert.deepEqual(host.launched, []);
+    host.hint("a");
+    await host.pass(1_000);
+    assert.equal(host.said("vm_deleted").length, 1);
+  });
+});
+
+test("many VMs that died together are all started, a few at a time", async () => {
+  const host = new QuietHost();
+  const ids = Array.from({ length: 20 }, (_, index) => `vm-${index}`);
+  for (const id of ids) host.write(recordOf({ id }));
+  const running = ids.map((id) => host.run(recordOf({ id })));
+  await withAgent(host, async () => {
+    await host.pass(35_000, 100);
+    for (const facts of running) host.kill(facts);
+    await host.pass(100);
+    assert.equal(host.said("orphan_detected").length, 20);
+    await host.pass(20_000);
+    assert.deepEqual([...host.launched].sort(), [...ids].sort());
+    assert.equal(host.said("recovery_successful").length, 20);
+  });
+});
+
+test("a stop of the agent leaves every VM as it is, and is remembered as clean", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  host.run(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(1_000);
+  });
+  assert.equal(host.processes.length, 1);
+  assert.deepEqual(host.signals, []);
+  assert.equal(host.store.host?.cleanStop, true);
+});
