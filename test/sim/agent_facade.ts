@@ -197,15 +197,17 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
     vmm: {
       query: (target, timeoutMs) => {
         let server: SimProcess | undefined;
+        let isForged = false;
         return life.call({
           effect: (): VmmAnswer => {
             server = host.serverOf(target.socket);
+            isForged = server?.instance !== undefined && server.instance.apiMode !== "ok";
             return answerOf(world, target, server);
           },
           takesMs: (answer) => (answer === MUTE ? timeoutMs : 0),
           delivered: (answer, beganAt) => {
             const isJudged = server !== undefined && clock.now - server.startedAt >= world.startGraceMs(target.id);
-            noteAnswer(knowledge.of(target.id), answer, server, beganAt, isJudged);
+            noteAnswer(knowledge.of(target.id), { answer, server, isForged, isJudged, beganAt });
             if (answer.kind === "state" && answer.guest === "migrated") {
               knowledge.of(target.id).migratedContent = host.registry.lastRecord(target.id)?.contentHash;
             }
@@ -387,13 +389,17 @@ function answerOf(world: World, target: VmmTarget, server: SimProcess | undefine
   };
 }
 
-function noteAnswer(
-  known: VmKnowledge,
-  answer: VmmAnswer,
-  server: SimProcess | undefined,
-  beganAt: number,
-  isJudged: boolean,
-): void {
+interface HeardAnswer {
+  readonly answer: VmmAnswer;
+  readonly server: SimProcess | undefined;
+  /** It was given in another's name. */
+  readonly isForged: boolean;
+  /** The process is older than its grace. */
+  readonly isJudged: boolean;
+  readonly beganAt: number;
+}
+
+function noteAnswer(known: VmKnowledge, { answer, server, isForged, isJudged, beganAt }: HeardAnswer): void {
   switch (answer.kind) {
     case "unknown":
       return;
@@ -412,7 +418,6 @@ function noteAnswer(
     known.deadGuestAnswers = 0;
     known.shutDownAnswers = 0;
   }
-  const isForged = server?.instance !== undefined && server.instance.apiMode !== "ok";
   // An answer in another's name is a failure; so is that of a process which the agent does not take for the main.
   if (isForged || server?.key !== known.aliveKey) known.mayProbeFail = true;
   switch (answer.guest) {

@@ -127,10 +127,7 @@ function mendRecord(world: World, vm: SimVm, spec: RecordSpec): void {
   const current = registry.specOf(vm.id) ?? spec;
   const isAsIntended = registry.fileKind(vm.id) === "record" && current.desired === spec.desired;
   const hasOwnDisk = current.disks.every((disk) => disk.path.startsWith(vm.diskPath));
-  if (isAsIntended && hasOwnDisk) {
-    const isMigrated = world.agent?.knowledge.of(vm.id).migratedContent === registry.lastRecord(vm.id)?.contentHash;
-    if (!isMigrated) return;
-  }
+  if (isAsIntended && hasOwnDisk && !vm.hasMigrated) return;
   registry.write(
     { ...current, desired: spec.desired, disks: spec.disks, revision: current.revision + 1 },
     world.clock.now,

@@ -26,6 +26,8 @@ export interface SimVm {
   lateLaunch: { readonly landsAfterMs: number | undefined } | undefined;
   hooksFail: boolean;
   isDiskUnavailable: boolean;
+  /** A guest of it once went to another host. */
+  hasMigrated: boolean;
 }
 
 export interface VmTraits {
@@ -52,5 +54,6 @@ export function simVm(traits: VmTraits): SimVm {
     lateLaunch: undefined,
     hooksFail: false,
     isDiskUnavailable: false,
+    hasMigrated: false,
   };
 }

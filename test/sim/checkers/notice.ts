@@ -20,10 +20,11 @@ export const watchNotice: MakeChecker = (world, blame) => {
     const life = world.agent;
     const record = host.registry.inForce(vmId);
     if (life === undefined || !life.holdsLock || life.startedAt > diedAt - MARGIN_MS || life.isFrozen) return;
-    if (life.thawedAt > diedAt || host.blindUntil > diedAt || host.isShuttingDown) return;
+    if (life.thawedAt > diedAt || host.blindUntil > diedAt || host.isShuttingDown || host.intent.isUnreadable) return;
     // Of a process that it never saw it cannot miss the death.
     if (life.knowledge.of(vmId).aliveKey !== died.key) return;
-    if (record === undefined || record.desired !== "running" || record.launch === undefined) return;
+    if (host.registry.fileKind(vmId) !== "record" || record === undefined) return;
+    if (record.desired !== "running" || record.launch === undefined) return;
     if (host.registry.changedAt(vmId) > diedAt - MARGIN_MS || host.intent.changedAt(vmId) > diedAt - MARGIN_MS) return;
     if (host.processes.bootId !== died.identity.bootId || world.policyChangedAt > diedAt - MARGIN_MS) return;
     if ((saidAt.get(vmId) ?? Number.NEGATIVE_INFINITY) >= diedAt || host.livingVmms(vmId).length > 0) return;

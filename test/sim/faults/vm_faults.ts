@@ -188,6 +188,7 @@ const guestFault: Fault = (world, vm) => {
   if (process === undefined || instance === undefined || vm.kind === "process" || instance.guest !== "running") return;
   const guest = world.random.pick(guestFaultsOf(vm.kind));
   instance.guest = guest;
+  if (guest === "migrated") vm.hasMigrated = true;
   world.log.write("guest", vm.id, guest);
   if (guest !== "paused" && guest !== "io_error" && guest !== "busy") return;
   forAWhile(world, () => {
