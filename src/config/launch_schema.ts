@@ -5,8 +5,8 @@
 
 import { z } from "zod";
 import type { Launch } from "../domain/vm_record.ts";
-import { unitProperties } from "./unit_properties.ts";
 import { absolutePath, duration, isAbsolutePath, isArgument, list, section } from "./leaves.ts";
+import { unitProperties } from "./unit_properties.ts";
 
 const argument = z.custom<string>(isArgument, "it must be a text without NUL");
 const programPath = z.custom<string>(isAbsolutePath, "it must be the absolute path of a program");

@@ -21,7 +21,15 @@ const SET_BY_RECORD = [
 ] as const;
 
 /** Whole families begin with these. */
-const OWNED_PREFIXES = ["Exec", "Restart", "StartLimit", "TimeoutStart", "Propagates", "StopPropagated", "RefuseManual"];
+const OWNED_PREFIXES = [
+  "Exec",
+  "Restart",
+  "StartLimit",
+  "TimeoutStart",
+  "Propagates",
+  "StopPropagated",
+  "RefuseManual",
+];
 
 const OWNED = [
   ...["Type", "RemainAfterExit", "CollectMode", "GuessMainPID", "PIDFile", "NotifyAccess", "BusName", "DynamicUser"],

@@ -68,9 +68,18 @@ const unitSchema = section({ ...plainFields, launch: unitLaunch.exactOptional() 
 
 const KNOWN_KEYS = [
   ...Object.keys(programSchema.shape),
-  ...["argv", "env", "cwd", "user", "cleanup", "before_start", "after_stop", "hook_timeout", "properties", "systemd_unit"].map(
-    (key) => `launch.${key}`,
-  ),
+  ...[
+    "argv",
+    "env",
+    "cwd",
+    "user",
+    "cleanup",
+    "before_start",
+    "after_stop",
+    "hook_timeout",
+    "properties",
+    "systemd_unit",
+  ].map((key) => `launch.${key}`),
   ...Object.keys(healthFields).map((key) => `health_check.${key}`),
   "health_check.guest.tcp",
   ...Object.keys(vmRecoveryFields).map((key) => `recovery.${key}`),

@@ -61,7 +61,10 @@ async function runOrFail(program: string, args: readonly string[], timeoutMs: nu
   try {
     return await runBriefly(program, args, timeoutMs, OUTPUT_BYTES_MAX);
   } catch (error) {
-    return { kind: "failed", error: `Cannot run ${program}: ${error instanceof Error ? error.message : String(error)}` };
+    return {
+      kind: "failed",
+      error: `Cannot run ${program}: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
 }
 

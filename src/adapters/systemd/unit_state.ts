@@ -8,6 +8,7 @@
 
 import { constants } from "node:os";
 import type { ExitStatus } from "../../ports/launcher.ts";
+import { TICKS_PER_SECOND } from "../process/stat.ts";
 
 /** The properties that `parseUnitStates` reads. */
 export const UNIT_PROPERTIES = [
@@ -17,6 +18,7 @@ export const UNIT_PROPERTIES = [
   "Job",
   "MainPID",
   "ExecMainPID",
+  "ExecMainStartTimestampMonotonic",
   "ExecMainCode",
   "ExecMainStatus",
   "Result",
@@ -35,6 +37,8 @@ export interface UnitState {
   readonly mainPid: number | undefined;
   /** The last main process, which may have ended. */
   readonly lastMainPid: number | undefined;
+  /** About when it was started, in the unit of `/proc/<pid>/stat`: a few ticks after the kernel's own count. */
+  readonly lastMainStartTicks: number;
   /** How the last main process ended; undefined while it runs. */
   readonly exit: ExitStatus | undefined;
   /** `success`, `exit-code`, `timeout`, `oom-kill`, ... */
@@ -74,6 +78,8 @@ function parseUnitState(block: string): UnitState | undefined {
     hasJob: job !== undefined && job !== "" && job !== "0",
     mainPid: pidFrom(values.get("MainPID")),
     lastMainPid: pidFrom(values.get("ExecMainPID")),
+    lastMainStartTicks:
+      Math.floor((Number(values.get("ExecMainStartTimestampMonotonic")) * TICKS_PER_SECOND) / 1e6) || 0,
     exit: exitFrom(Number(values.get("ExecMainCode")), Number(values.get("ExecMainStatus"))),
     result: values.get("Result") ?? "",
   };

@@ -1,0 +1,258 @@
+/**
+ * Starts VMs as transient units of systemd, or starts the units that records name.
+ *
+ * A unit has its own control group, so a VM lives on whatever happens to the agent, and PID 1 reaps it and remembers how
+ * it ended. What a call to `systemd-run` says is not what happened: one that times out may have queued a job that starts the
+ * VM later. So every doubt is settled by the unit's own state and job, and where they cannot be read the outcome is
+ * unknown.
+ * @module
+ */
+
+import { setTimeout } from "node:timers/promises";
+import { INCARNATION_VARIABLE, type ProcessIdentity } from "../../domain/process.ts";
+import { unreachable } from "../../domain/unreachable.ts";
+import type { ArgvLaunch, VmRecord } from "../../domain/vm_record.ts";
+import type { ExitStatus, Launcher, LauncherState, LaunchOutcome, UnitStop } from "../../ports/launcher.ts";
+import { readBootId } from "../process/boot_id.ts";
+import type { BriefEnd } from "../process/brief_program.ts";
+import { unitOf } from "../process/cgroup.ts";
+import { variableOf } from "../process/environment.ts";
+import { createProcFileReader, type ReadProcFile } from "../process/proc_file.ts";
+import { readStat } from "../process/read_process.ts";
+import { endText, type ServiceManager } from "../systemd/manager.ts";
+import { describeUnit, type UnitState, unitActivity } from "../systemd/unit_state.ts";
+import { launchEnvironment } from "./launch_environment.ts";
+import { transientVmUnit, vmUnitName } from "./transient_vm_unit.ts";
+import { findUser } from "./user.ts";
+
+const START_TIMEOUT_MS = 10_000;
+/** A unit that somebody else wrote may be ready only when its guest is. */
+const UNIT_START_TIMEOUT_MS = 30_000;
+const RESET_TIMEOUT_MS = 5_000;
+/** Longer than systemd's own default for a unit's stop. */
+const STOP_TIMEOUT_MS = 120_000;
+/** From the death of a main process to systemd's knowing it. */
+const NEWS_TIMEOUT_MS = 500;
+const NEWS_POLL_MS = 10;
+const ENVIRONMENT_BYTES_MAX = 8 * 1024 * 1024;
+const CGROUP_BYTES_MAX = 16 * 1024;
+
+export interface SystemdLauncherOptions {
+  readonly manager: ServiceManager;
+  /** How this very program is called, before its sub-command. */
+  readonly agentCommand: readonly string[];
+  /** The time a guest is given to shut down where its record does not say. */
+  readonly shutdownTimeoutMs: () => number;
+}
+
+export function createSystemdLauncher(options: SystemdLauncherOptions): Launcher {
+  const starter: Starter = { ...options, bootId: readBootId(), read: createProcFileReader() };
+  const { manager } = options;
+  return {
+    kind: "systemd",
+    async launch({ record, incarnation }) {
+      const { launch } = record;
+      if (launch === undefined) return refused("Cannot launch as the record must have a launch part");
+      switch (launch.kind) {
+        case "argv":
+          return await startTransient(starter, record, launch, incarnation);
+        case "unit":
+          return await startUnit(starter, launch.unit);
+        default:
+          return unreachable(launch);
+      }
+    },
+    inspect: async (record) => await inspect(manager, unitNameOf(record)),
+    exitOf: async (record, process) => await exitOf(starter, unitNameOf(record), process),
+    stopUnit: async (unit) => await stopUnit(manager, unit),
+  };
+}
+
+interface Starter extends SystemdLauncherOptions {
+  readonly bootId: string;
+  readonly read: ReadProcFile;
+}
+
+function unitNameOf(record: VmRecord): string {
+  return record.launch?.kind === "unit" ? record.launch.unit : vmUnitName(record);
+}
+
+async function startTransient(
+  starter: Starter,
+  record: VmRecord,
+  launch: ArgvLaunch,
+  incarnation: number,
+): Promise<LaunchOutcome> {
+  const { manager, agentCommand } = starter;
+  const unit = vmUnitName(record);
+  const args = transientVmUnit(record, launch, {
+    environment: environmentOf(record, launch, incarnation),
+    agentCommand,
+    shutdownTimeoutMs: record.recovery.shutdownTimeoutMs ?? starter.shutdownTimeoutMs(),
+  });
+  // The unit of a VM that was killed stays loaded as failed. One that is not loaded makes this fail, which is fine.
+  await manager.order(["reset-failed", "--", unit], RESET_TIMEOUT_MS);
+  let end = await manager.runTransient(args, START_TIMEOUT_MS);
+  if (end.kind === "ended" && /already (loaded|exists)/.test(end.stderr)) {
+    const obstacle = await unload(manager, unit);
+    if (obstacle !== undefined) return refused(obstacle);
+    end = await manager.runTransient(args, START_TIMEOUT_MS);
+  }
+  if (end.kind === "failed") return refused(end.error);
+  const outcome = await outcomeOf(starter, unit, end);
+  if (outcome.kind !== "launched" || isOk(end)) return outcome;
+  // A unit that runs although the call failed may be of this launch, or may have been there.
+  if (readsAs(starter.read, outcome.process, incarnation)) return outcome;
+  return unknown(`${unit} runs something else than this launch: ${endText(end)}`);
+}
+
+/** The user's own name and home, where `/etc/passwd` knows them; otherwise systemd asks its own sources. */
+function environmentOf(record: VmRecord, { env, user: name }: ArgvLaunch, incarnation: number): Record<string, string> {
+  const uid = process.getuid?.();
+  const user = findUser((each) => (name === undefined ? each.uid === uid : each.name === name));
+  const environment = launchEnvironment(record, env, incarnation, user);
+  if (user === undefined && name !== undefined && env["HOME"] === undefined) delete environment["HOME"];
+  return environment;
+}
+
+/** Makes room for a unit of the same name where the earlier one runs nothing; else says what is in the way. */
+async function unload(manager: ServiceManager, unit: string): Promise<string | undefined> {
+  const reading = await manager.show(unit);
+  if (reading.kind === "unknown") return reading.error;
+  const { state } = reading;
+  if (unitActivity(state) !== "idle") return `Cannot launch as its unit must be idle: ${describeUnit(unit, state)}`;
+  if (state.activeState === "active") await manager.stop(unit, RESET_TIMEOUT_MS);
+  await manager.order(["reset-failed", "--", unit], RESET_TIMEOUT_MS);
+  return undefined;
+}
+
+async function startUnit(starter: Starter, unit: string): Promise<LaunchOutcome> {
+  const { manager } = starter;
+  const before = await manager.show(unit);
+  if (before.kind === "unknown") return unknown(before.error);
+  // Starting a unit that counts as active although its program has ended would do nothing.
+  const verb = before.state.activeState === "active" && before.state.subState === "exited" ? "restart" : "start";
+  if (before.state.activeState === "failed") await manager.order(["reset-failed", "--", unit], RESET_TIMEOUT_MS);
+  const end = await manager.order([verb, "--", unit], UNIT_START_TIMEOUT_MS);
+  if (end.kind === "failed") return refused(end.error);
+  return await outcomeOf(starter, unit, end);
+}
+
+/** What a call that started a unit came to, as the unit itself shows it. */
+async function outcomeOf(starter: Starter, unit: string, end: BriefEnd): Promise<LaunchOutcome> {
+  const reading = await starter.manager.show(unit);
+  if (reading.kind === "unknown") return unknown(`${endText(end)}; ${reading.error}`);
+  const { state } = reading;
+  if (state.mainPid !== undefined && !state.hasJob) {
+    const process = identify(starter, unit, state.mainPid);
+    if (process !== undefined) return { kind: "launched", process };
+  }
+  if (unitActivity(state) !== "idle") return unknown(`${describeUnit(unit, state)}: ${endText(end)}`);
+  if (isOk(end) && state.exit !== undefined && state.lastMainPid !== undefined) {
+    // It was started and has ended, and how it ended is for `exitOf` to say.
+    const { lastMainPid: pid, lastMainStartTicks: startTicks } = state;
+    return { kind: "launched", process: { bootId: starter.bootId, pid, startTicks } };
+  }
+  if (state.activeState === "failed") return refused(`${unit} failed: ${howItEnded(state)}`);
+  // No unit, and nobody who said no: the order may still be on its way.
+  if (end.kind !== "ended" || isOk(end) || isBrokenOff(end))
+    return unknown(`${describeUnit(unit, state)}: ${endText(end)}`);
+  return refused(endText(end));
+}
+
+/** The connection to the service manager ended before its answer came. */
+function isBrokenOff(end: Extract<BriefEnd, { kind: "ended" }>): boolean {
+  return end.code === undefined || /connect|disconnect|timed out|reset by peer|broken pipe|no reply/i.test(end.stderr);
+}
+
+function isOk(end: BriefEnd): boolean {
+  return end.kind === "ended" && end.code === 0;
+}
+
+function howItEnded({ exit, result }: UnitState): string {
+  if (exit?.signal !== undefined) return exit.signal;
+  if (exit?.code !== undefined) return `exit code ${exit.code}`;
+  return result;
+}
+
+/** Undefined when the process has ended meanwhile, or is not in the unit any more. */
+function identify({ read, bootId }: Starter, unit: string, pid: number): ProcessIdentity | undefined {
+  try {
+    const stat = readStat(read, `/proc/${pid}`);
+    if (stat === undefined || stat.state === "Z" || stat.state === "X") return undefined;
+    if (unitOf(read(`/proc/${pid}/cgroup`, CGROUP_BYTES_MAX).toString("utf8")) !== unit) return undefined;
+    return { bootId, pid, startTicks: stat.startTicks };
+  } catch {
+    return undefined;
+  }
+}
+
+function readsAs(read: ReadProcFile, { pid }: ProcessIdentity, incarnation: number): boolean {
+  try {
+    const environment = read(`/proc/${pid}/environ`, ENVIRONMENT_BYTES_MAX);
+    return variableOf(environment, INCARNATION_VARIABLE) === String(incarnation);
+  } catch {
+    return false;
+  }
+}
+
+async function inspect(manager: ServiceManager, unit: string): Promise<LauncherState> {
+  const reading = await manager.show(unit);
+  if (reading.kind === "unknown") return reading;
+  const activity = unitActivity(reading.state);
+  switch (activity) {
+    case "idle":
+      return { kind: "idle" };
+    case "busy":
+      return { kind: "busy", detail: describeUnit(unit, reading.state) };
+    case "unknown":
+      return unknown(describeUnit(unit, reading.state));
+    default:
+      return unreachable(activity);
+  }
+}
+
+/**
+ * A death shows in `/proc` a little before systemd has taken notice of it, so its news is waited for. A unit that is gone
+ * tells nothing, though all of its properties read as success.
+ */
+async function exitOf(
+  { manager, read, bootId }: Starter,
+  unit: string,
+  process: ProcessIdentity,
+): Promise<ExitStatus | undefined> {
+  if (process.bootId !== bootId) return undefined;
+  const until = performance.now() + NEWS_TIMEOUT_MS;
+  for (;;) {
+    const reading = await manager.show(unit);
+    if (reading.kind === "unknown" || reading.state.lastMainPid !== process.pid) return undefined;
+    if (reading.state.mainPid !== process.pid && reading.state.exit !== undefined) return reading.state.exit;
+    if (isAlive(read, process) || performance.now() >= until) return undefined;
+    await setTimeout(NEWS_POLL_MS);
+  }
+}
+
+function isAlive(read: ReadProcFile, { pid, startTicks }: ProcessIdentity): boolean {
+  try {
+    const stat = readStat(read, `/proc/${pid}`);
+    return stat?.startTicks === startTicks && stat.state !== "Z" && stat.state !== "X";
+  } catch {
+    return false;
+  }
+}
+
+async function stopUnit(manager: ServiceManager, unit: string): Promise<UnitStop> {
+  const end = await manager.stop(unit, STOP_TIMEOUT_MS);
+  const reading = await manager.show(unit);
+  if (reading.kind === "unknown") return { kind: "failed", error: `${endText(end)}; ${reading.error}` };
+  if (unitActivity(reading.state) === "idle" && reading.state.activeState !== "active") return { kind: "stopped" };
+  return { kind: "failed", error: `Cannot stop ${describeUnit(unit, reading.state)}: ${endText(end)}` };
+}
+
+function refused(error: string): LaunchOutcome {
+  return { kind: "refused", error };
+}
+
+function unknown(error: string): { readonly kind: "unknown"; readonly error: string } {
+  return { kind: "unknown", error };
+}
