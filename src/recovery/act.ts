@@ -16,7 +16,7 @@ import type { ProcessScan } from "../ports/process_table.ts";
 import type { Report } from "../ports/report.ts";
 import type { SaveOutcome } from "../ports/state_store.ts";
 import type { EffectivePolicy } from "./effective_policy.ts";
-import type { FreshIntent } from "./fresh_intent.ts";
+import type { ActPurpose, FreshIntent } from "./fresh_intent.ts";
 import type { Observation } from "./observation.ts";
 import type { Users } from "./ownership.ts";
 import type { Main } from "./vm.ts";
@@ -41,7 +41,7 @@ export interface ActWorld {
   readonly ports: ActPorts;
   readonly users: Users;
   /** Reads record, holds and leases from disk. */
-  freshIntent(desired: "running" | "stopped"): Promise<FreshIntent>;
+  freshIntent(purpose: ActPurpose): Promise<FreshIntent>;
   policyFor(record: VmRecord): EffectivePolicy;
   /** A scan of the process table that begins after the call; shared with whoever asks in the meantime. */
   scan(): Promise<ProcessScan>;

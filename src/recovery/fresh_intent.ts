@@ -11,7 +11,7 @@ import type { VmId, VmRecord } from "../domain/vm_record.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Intent, IntentEntry, Lease } from "../ports/intent.ts";
 import type { ProcessTable } from "../ports/process_table.ts";
-import type { Registry } from "../ports/registry.ts";
+import type { ReadRecord, Registry } from "../ports/registry.ts";
 import type { FirstReadings, Holding } from "./holding.ts";
 import { judgeHolding } from "./holding.ts";
 
@@ -22,54 +22,53 @@ export interface IntentPorts {
   readonly processTable: ProcessTable;
 }
 
+/** What an act is for. `force`: to run it, by ending a living VMM first. */
+export type ActPurpose = "running" | "force" | "stopped";
+
 export type FreshIntent =
-  | { readonly kind: "go"; readonly record: VmRecord }
-  /** Somebody wants something else, or nobody can tell what is wanted. `record`: what was read, if anything. */
-  | { readonly kind: "no"; readonly detail: string; readonly record: VmRecord | undefined };
+  | { readonly kind: "go"; readonly record: VmRecord; readonly read: ReadRecord | undefined }
+  /** Somebody wants something else, or nobody can tell what is wanted. */
+  | { readonly kind: "no"; readonly detail: string; readonly read: ReadRecord | undefined };
 
 /**
- * @param lastGood stays in force while the record on disk does not parse
- * @param desired the state that the act serves
+ * @param lastGood stays in force while the record on disk does not parse, but for acts that end what lives: whoever broke the record
+ *   meant something, and a start can be undone
  */
 export async function readFreshIntent(
   ports: IntentPorts,
   id: VmId,
   lastGood: VmRecord,
-  desired: "running" | "stopped",
+  purpose: ActPurpose,
   readings: FirstReadings,
 ): Promise<FreshIntent> {
   const holding = await readHolding(ports, id, readings);
-  if (holding.kind === "unreadable") return { kind: "no", detail: holding.error, record: undefined };
+  if (holding.kind === "unreadable") return no(holding.error);
   // The record comes last: nothing is awaited between it and the act.
-  const record = await readRecord(ports.registry, id, lastGood);
-  if (record.kind === "none") return { kind: "no", detail: record.detail, record: undefined };
-  if (holding.holding.held) {
-    return { kind: "no", detail: `held: ${holding.holding.reason}`, record: record.record };
-  }
-  if (record.record.desired !== desired) {
-    return { kind: "no", detail: `its record says ${record.record.desired}`, record: record.record };
-  }
-  return { kind: "go", record: record.record };
-}
-
-async function readRecord(
-  registry: Registry,
-  id: VmId,
-  lastGood: VmRecord,
-): Promise<{ kind: "some"; record: VmRecord } | { kind: "none"; detail: string }> {
-  const entry = await registry.read(id);
+  const entry = await ports.registry.read(id);
   switch (entry.kind) {
     case "record":
-      return { kind: "some", record: entry.record };
+      return judge(entry.record, entry, purpose, holding.holding);
     case "invalid":
-      return { kind: "some", record: lastGood };
+      if (purpose !== "running") return no(`its record does not parse: ${entry.error}`);
+      return judge(lastGood, undefined, purpose, holding.holding);
     case "absent":
-      return { kind: "none", detail: "its record is gone" };
+      return no("its record is gone");
     case "unreadable":
-      return { kind: "none", detail: `cannot read ${entry.path}: ${entry.error}` };
+      return no(`cannot read ${entry.path}: ${entry.error}`);
     default:
       return unreachable(entry);
   }
+}
+
+function judge(record: VmRecord, read: ReadRecord | undefined, purpose: ActPurpose, holding: Holding): FreshIntent {
+  const desired = purpose === "stopped" ? "stopped" : "running";
+  if (holding.held) return { kind: "no", detail: `held: ${holding.reason}`, read };
+  if (record.desired !== desired) return { kind: "no", detail: `its record says ${record.desired}`, read };
+  return { kind: "go", record, read };
+}
+
+function no(detail: string): FreshIntent {
+  return { kind: "no", detail, read: undefined };
 }
 
 export async function readHolding(

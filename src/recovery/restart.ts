@@ -19,6 +19,7 @@ import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endOfVm } from "./end_process.ts";
 import type { Fencing } from "./fence.ts";
 import { fence, mainOf, notEnded } from "./fence.ts";
+import type { ActPurpose } from "./fresh_intent.ts";
 import type { RestartOutcome } from "./observation.ts";
 import { forceForbiddenBy, provesNoGuest } from "./orphan.ts";
 import { attribute, vmmOf } from "./ownership.ts";
@@ -114,7 +115,7 @@ class Restart {
     if (unconfirmed.outcome !== undefined || unconfirmed.dead) return unconfirmed.outcome;
     if (unconfirmed.apiAnswers && main.runsWith.socket !== undefined && main.runsWith.vmm !== "process") {
       const target = { id: this.#subject.id, vmm: main.runsWith.vmm, socket: main.runsWith.socket };
-      const objection = await this.#objection();
+      const objection = await this.#objection("force");
       if (objection !== undefined) return { kind: "abandoned", detail: objection };
       await this.#world.ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
       if (await diesWithin(this.#world.ports, main.identity, this.#policy().recovery.shutdownTimeoutMs))
@@ -122,11 +123,13 @@ class Restart {
       const still = await this.#confirmSuspicion(main);
       if (still.outcome !== undefined || still.dead) return still.outcome;
     }
-    const objection = await this.#objection();
+    const objection = await this.#objection("force");
     if (objection !== undefined) return { kind: "abandoned", detail: objection };
     const counted = await this.#world.countForcedStop();
     if (counted.kind === "failed") return { kind: "blocked", reason: "state_unwritable", detail: counted.error };
-    return this.#unlessEnded(await endOfVm(this.#world.ports, this.#current(), main.identity, () => this.#objection()));
+    return this.#unlessEnded(
+      await endOfVm(this.#world.ports, this.#current(), main.identity, () => this.#objection("force")),
+    );
   }
 
   /** One fresh probe: is the pair of signals that permits force still there? */
@@ -353,10 +356,10 @@ class Restart {
   }
 
   /** Why the next signal, hook or launch must not happen; undefined when it may. Read from disk now. */
-  async #objection(): Promise<string | undefined> {
+  async #objection(purpose: ActPurpose = "running"): Promise<string | undefined> {
     if (this.#world.signal.aborted) return "the act was called off";
     if (await this.#world.ports.host.isShuttingDown()) return "the host is shutting down";
-    const intent = await this.#world.freshIntent("running");
+    const intent = await this.#world.freshIntent(purpose);
     if (intent.kind === "no") return intent.detail;
     if (this.#world.signal.aborted) return "the act was called off";
     // What was fenced and examined was fenced and examined for this launch, these disks and this socket.

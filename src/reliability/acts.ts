@@ -11,6 +11,7 @@ import type { ActWorld, LaunchMemory } from "../recovery/act.ts";
 import type { AdmissionClass, Candidate } from "../recovery/admission.ts";
 import { admit } from "../recovery/admission.ts";
 import { effectivePolicy } from "../recovery/effective_policy.ts";
+import type { ActPurpose, FreshIntent } from "../recovery/fresh_intent.ts";
 import { readFreshIntent } from "../recovery/fresh_intent.ts";
 import type { Observation } from "../recovery/observation.ts";
 import { restart } from "../recovery/restart.ts";
@@ -24,6 +25,8 @@ import type { TrackedVm } from "./tracked_vm.ts";
 
 /** VMs that are probed before force is used, so that the brake can see. */
 const BYSTANDERS_MAX = 64;
+/** How often intent is read again because another reading has overtaken it. */
+const FRESH_TRIES_MAX = 5;
 
 export class Acts {
   readonly #fleet: Fleet;
@@ -133,6 +136,23 @@ export class Acts {
     this.#fleet.wake();
   }
 
+  async #freshIntent(tracked: TrackedVm, purpose: ActPurpose): Promise<FreshIntent> {
+    const fleet = this.#fleet;
+    const { id } = tracked;
+    for (let tries = 0; tries < FRESH_TRIES_MAX; tries += 1) {
+      const readings = fleet.registryReadings;
+      const beganAt = fleet.deps.clock.monotonic();
+      const intent = await readFreshIntent(fleet.deps, id, tracked.record, purpose, fleet.readings);
+      // Another reading has overtaken this one, so this one is not fresh any more.
+      if (readings !== fleet.registryReadings) continue;
+      if (intent.read !== undefined && !tracked.deleted) fleet.recordRead(intent.read, beganAt);
+      // A hold that another reading saw a moment ago binds as well.
+      if (intent.kind === "go" && tracked.holding.held) return { ...intent, kind: "no", detail: "held" };
+      return intent;
+    }
+    return { kind: "no", detail: "the registry changes faster than it can be read", read: undefined };
+  }
+
   async #rememberHealthy(tracked: TrackedVm, main: Main): Promise<void> {
     const { memory, deps } = this.#fleet;
     await memory.save(tracked.id, {
@@ -151,14 +171,7 @@ export class Acts {
       ports: this.#fleet.deps,
       users: this.#fleet.deps,
       signal,
-      freshIntent: async (desired) => {
-        const beganAt = clock.monotonic();
-        const intent = await readFreshIntent(this.#fleet.deps, id, tracked.record, desired, this.#fleet.readings);
-        if (intent.record !== undefined && !tracked.deleted) this.#fleet.recordRead(id, intent.record, beganAt);
-        // A hold that another reading saw a moment ago binds as well.
-        if (intent.kind === "go" && tracked.holding.held) return { ...intent, kind: "no", detail: "held" };
-        return intent;
-      },
+      freshIntent: (purpose) => this.#freshIntent(tracked, purpose),
       policyFor: (record) => effectivePolicy(this.#fleet.policy, record),
       scan: () => this.#fleet.scanner.scan(),
       remember: async (memory: LaunchMemory) => {

@@ -13,6 +13,7 @@ import type { RuntimeState } from "../domain/runtime_state.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
 import type { Disk, VmId, VmRecord } from "../domain/vm_record.ts";
+import type { ReadRecord } from "../ports/registry.ts";
 import type { Brake } from "../recovery/brake.ts";
 import { nextBrake, RELEASED } from "../recovery/brake.ts";
 import { FirstReadings } from "../recovery/holding.ts";
@@ -70,6 +71,8 @@ export class Fleet {
   readonly #onExitNotice: (tracked: TrackedVm) => void;
   /** Grows with everything that a status would show. */
   revision = 0;
+  /** Grows with every reading of the registry that was believed or not. */
+  registryReadings = 0;
   policy: Policy;
   brake: Brake = RELEASED;
 
@@ -140,11 +143,13 @@ export class Fleet {
   /**
    * @param beganAt when the reading began that gave the record: a listing may be slow, and overtaken by an act's own reading
    */
-  recordRead(id: VmId, record: VmRecord, beganAt: MonotonicMs): void {
+  recordRead(entry: ReadRecord, beganAt: MonotonicMs): void {
+    const { id, record } = entry;
     const tracked = this.tracked.get(id);
     if (tracked === undefined || beganAt < tracked.recordReadAt) return;
     tracked.recordReadAt = beganAt;
     if (tracked.record.contentHash === record.contentHash) return;
+    this.background(this.memory.saveLastGood(id, entry.source));
     const changed = launchDifferences(tracked.record, record);
     const { desired } = tracked.record;
     tracked.apply(this.policy, record);

@@ -83,6 +83,11 @@ export class Memory {
     return this.#said(await this.#store.saveHost(state));
   }
 
+  /** The record is the last good one from now on, should the one on disk cease to parse. */
+  async saveLastGood(id: VmId, source: string): Promise<void> {
+    this.#said(await this.#store.saveLastGood(id, source));
+  }
+
   async #drain(id: VmId): Promise<void> {
     for (let state = this.#queued.get(id); state !== undefined; state = this.#queued.get(id)) {
       this.#queued.delete(id);

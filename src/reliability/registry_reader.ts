@@ -5,7 +5,6 @@
 
 import type { MonotonicMs } from "../domain/time.ts";
 import type { VmId, VmRecord } from "../domain/vm_record.ts";
-import type { ReadRecord } from "../ports/registry.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Inventory, InventoryChange } from "./inventory.ts";
 import { EMPTY_INVENTORY, mergeEntries, mergeListing } from "./inventory.ts";
@@ -112,6 +111,7 @@ export class RegistryReader {
   #applyInventory(change: InventoryChange, beganAt: MonotonicMs): void {
     const { registry, report, stateStore } = this.#fleet.deps;
     this.#inventory = change.inventory;
+    this.#fleet.registryReadings += 1;
     if (change.newlyUnreadable !== undefined) report({ type: "registry_unreadable", ...change.newlyUnreadable });
     if (change.readableAgain) report({ type: "registry_readable_again", path: registry.path });
     for (const { id, path, error } of change.newlyInvalid) report({ type: "record_invalid", vmId: id, path, error });
@@ -121,14 +121,9 @@ export class RegistryReader {
       this.#fleet.track(record);
     }
     // Not only those that changed since the last listing: an act may have read another version in between.
-    for (const { id, record } of change.read) this.#fleet.recordRead(id, record, beganAt);
-    for (const entry of [...change.created, ...change.changed]) this.#fleet.background(this.#saveLastGood(entry));
+    for (const entry of change.read) this.#fleet.recordRead(entry, beganAt);
+    for (const { id, source } of change.created) this.#fleet.background(this.#fleet.memory.saveLastGood(id, source));
     for (const id of change.deleted) this.#fleet.background(stateStore.forgetLastGood(id));
     if (change.created.length > 0) this.#onCreated();
-  }
-
-  async #saveLastGood({ id, source }: ReadRecord): Promise<void> {
-    const saved = await this.#fleet.deps.stateStore.saveLastGood(id, source);
-    if (saved.kind === "failed") this.#fleet.deps.report({ type: "state_unwritable", error: saved.error });
   }
 }
