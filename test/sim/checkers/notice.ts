@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SimProcess } from "../sim_process.ts";
+import { keyOf, type SimProcess } from "../sim_process.ts";
 import type { Checker, MakeChecker } from "../watch.ts";
 
 /** For the calls of a sweep, and for an act that was under way. */
@@ -15,14 +15,16 @@ export const watchNotice: MakeChecker = (world, blame) => {
   const { host } = world;
   /** When the agent last said anything of a VM that shows that it looked. */
   const saidAt = new Map<string, number>();
+  /** The main process that it says it watches, by VM. */
+  const watchedKeys = new Map<string, string>();
 
   const judge = (vmId: string, died: SimProcess, diedAt: number): void => {
     const life = world.agent;
     const record = host.registry.inForce(vmId);
     if (life === undefined || !life.holdsLock || life.startedAt > diedAt - MARGIN_MS || life.isFrozen) return;
     if (life.thawedAt > diedAt || host.blindUntil > diedAt || host.isShuttingDown || host.intent.isUnreadable) return;
-    // Of a process that it never saw it cannot miss the death.
-    if (life.knowledge.of(vmId).aliveKey !== died.key) return;
+    // Of a process that it does not watch it cannot miss the death.
+    if (watchedKeys.get(vmId) !== died.key) return;
     if (host.registry.fileKind(vmId) !== "record" || record === undefined) return;
     if (record.desired !== "running" || record.launch === undefined) return;
     if (host.registry.changedAt(vmId) > diedAt - MARGIN_MS || host.intent.changedAt(vmId) > diedAt - MARGIN_MS) return;
@@ -41,8 +43,14 @@ export const watchNotice: MakeChecker = (world, blame) => {
       const boundMs = detectionIntervalMs + world.healthPolicy(vm).intervalMs + shutdownTimeoutMs + MARGIN_MS;
       world.clock.after(boundMs, () => judge(vm, process, diedAt));
     },
+    onLifeBegun(life) {
+      if (world.agent === undefined || world.agent === life) watchedKeys.clear();
+    },
     onEvent(_life, event) {
       switch (event.type) {
+        case "monitoring_started":
+          watchedKeys.set(event.vmId, keyOf(event.process));
+          return;
         case "orphan_detected":
         case "attempt_failed":
         case "recovery_starting":
