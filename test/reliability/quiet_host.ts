@@ -51,8 +51,9 @@ export class QuietHost {
   isListingSlow = false;
   isShuttingDown = false;
   endListing: () => void = () => undefined;
-  answerOf: (id: VmId) => VmmAnswer = () => RUNNING;
-  guestAnswers = true;
+  answerOf: (id: VmId) => VmmAnswer | Promise<VmmAnswer> = () => RUNNING;
+  /** Whether the guest at this address accepts connections. */
+  guestAnswers: (address: string) => boolean = () => true;
   hint: (id: VmId | undefined) => void = () => undefined;
   holdHint: () => void = () => undefined;
   readonly #watches: { readonly identity: ProcessIdentity; readonly onExit: () => void }[] = [];
@@ -139,7 +140,8 @@ export class QuietHost {
         socketState: async () => "missing",
       },
       guestProbe: {
-        tcp: async () => (this.guestAnswers ? { kind: "success" } : { kind: "failure", error: "refused" }),
+        tcp: async ({ host }) =>
+          this.guestAnswers(host) ? { kind: "success" } : { kind: "failure", error: "refused" },
       },
       diskHolders: { examine: async () => ({ kind: "examined", holders: [] }) },
       hooks: { run: async () => ({ kind: "done" }), removeLeftovers: async () => ({ kind: "done" }) },
