@@ -499,6 +499,7 @@ function takeLaunch(world: World, act: Act, request: LaunchRequest): LaunchOutco
   const vm = host.vms.get(record.id);
   world.trip("launch", record.id);
   if (vm === undefined) return { kind: "refused", error: "no such program" };
+  if (record.launch === undefined) return { kind: "refused", error: "the record has no launch" };
   host.log.write("launch", vm.id, `incarnation ${request.incarnation} by agent ${act.life.number}`);
   for (const checker of world.checkers) checker.onLaunch?.(act, request);
   if (vm.launchesToRefuse > 0) {

@@ -69,15 +69,16 @@ export class SimIntent {
     return this.#put(`leases/${vmId}`, entry, nowMs + endsAfterMs, "state", vmId, nowMs);
   }
 
-  malformed(vmId: string | undefined, nowMs: number): string {
-    const name = `holds/${vmId ?? "_all"}`;
+  malformed(vmId: string | undefined, nowMs: number, kind: "hold" | "lease" = "hold"): string {
+    const name = `${kind}s/${vmId ?? "_all"}`;
+    const directory = kind === "hold" ? "durable" : "state";
     const entry: IntentEntry = {
       kind: "malformed",
       vmId,
-      path: `/var/lib/metald/state/${name}.json`,
-      error: "Cannot read a hold as JSON must be complete: current value is {",
+      path: kind === "hold" ? `/var/lib/metald/state/${name}.json` : `/run/metald/${name}.json`,
+      error: `Cannot read a ${kind} as JSON must be complete: current value is {`,
     };
-    return this.#put(name, entry, undefined, "durable", vmId, nowMs);
+    return this.#put(name, entry, undefined, directory, vmId, nowMs);
   }
 
   remove(name: string, nowMs: number): void {
