@@ -91,7 +91,7 @@ const CASES: readonly Case[] = [
   {
     why: "the deepest that names the socket is the main: a shell that wraps the VMM names it too",
     processes: [
-      marked(7, { exe: "bash", argv: ["/bin/sh", "-c", `exec firecracker --api-sock ${SOCKET}; true`] }),
+      marked(7, { exe: "bash", argv: ["/bin/sh", "-c", `firecracker --id vm-1 --api-sock ${SOCKET} ; true`] }),
       marked(8, { parentPid: 7, sessionId: 7 }),
     ],
     mains: [8],

@@ -130,6 +130,14 @@ story("a VM that died is not announced twice, whoever looks again", {}, [
   ["nothing", "orphaned", "start", ""],
   ["die", "orphaned", "start", ""],
   ["probe dead", "orphaned", "start", ""],
+  [
+    "try 8",
+    "backing_off",
+    "start retry in 10s",
+    "recovery_starting#1 recovery_attempting#1 monitoring_stopped recovery_failed:process_died",
+  ],
+  ["wait 4s", "backing_off", "start retry in 6s", ""],
+  ["nothing", "backing_off", "start retry in 6s", ""],
 ]);
 
 story("what an act could not do is said once per reason, and the VM waits for its recheck", {}, [
