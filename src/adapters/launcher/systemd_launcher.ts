@@ -34,6 +34,9 @@ const STOP_TIMEOUT_MS = 120_000;
 /** From the death of a main process to systemd's knowing it. */
 const NEWS_TIMEOUT_MS = 500;
 const NEWS_POLL_MS = 10;
+/** https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html, "Process Exit Codes" */
+const SETUP_CODE_MIN = 200;
+const SETUP_CODE_MAX = 245;
 const ENVIRONMENT_BYTES_MAX = 8 * 1024 * 1024;
 const CGROUP_BYTES_MAX = 16 * 1024;
 
@@ -99,11 +102,7 @@ async function startTransient(
     end = await manager.runTransient(args, START_TIMEOUT_MS);
   }
   if (end.kind === "failed") return refused(end.error);
-  const outcome = await outcomeOf(starter, unit, end);
-  if (outcome.kind !== "launched" || isOk(end)) return outcome;
-  // A unit that runs although the call failed may be of this launch, or may have been there.
-  if (readsAs(starter.read, outcome.process, incarnation)) return outcome;
-  return unknown(`${unit} runs something else than this launch: ${endText(end)}`);
+  return await outcomeOf(starter, unit, end, (pid) => readsAs(starter.read, pid, incarnation));
 }
 
 /** The user's own name and home, where `/etc/passwd` knows them; otherwise systemd asks its own sources. */
@@ -135,20 +134,29 @@ async function startUnit(starter: Starter, unit: string): Promise<LaunchOutcome>
   if (before.state.activeState === "failed") await manager.order(["reset-failed", "--", unit], RESET_TIMEOUT_MS);
   const end = await manager.order([verb, "--", unit], UNIT_START_TIMEOUT_MS);
   if (end.kind === "failed") return refused(end.error);
-  return await outcomeOf(starter, unit, end);
+  return await outcomeOf(starter, unit, end, () => true);
 }
 
-/** What a call that started a unit came to, as the unit itself shows it. */
-async function outcomeOf(starter: Starter, unit: string, end: BriefEnd): Promise<LaunchOutcome> {
+/**
+ * What a call that started a unit came to, as the unit itself shows it.
+ *
+ * @param isOurs whether a process that runs although the call failed is of this launch
+ */
+async function outcomeOf(
+  starter: Starter,
+  unit: string,
+  end: BriefEnd,
+  isOurs: (pid: number) => boolean,
+): Promise<LaunchOutcome> {
   const reading = await starter.manager.show(unit);
   if (reading.kind === "unknown") return unknown(`${endText(end)}; ${reading.error}`);
   const { state } = reading;
   if (state.mainPid !== undefined && !state.hasJob) {
     const process = identify(starter, unit, state.mainPid);
-    if (process !== undefined) return { kind: "launched", process };
+    if (process !== undefined && (isOk(end) || isOurs(process.pid))) return { kind: "launched", process };
   }
   if (unitActivity(state) !== "idle") return unknown(`${describeUnit(unit, state)}: ${endText(end)}`);
-  if (isOk(end) && state.exit !== undefined && state.lastMainPid !== undefined) {
+  if (isOfThisCall(end) && hasRun(state) && state.lastMainPid !== undefined) {
     // It was started and has ended, and how it ended is for `exitOf` to say.
     const { lastMainPid: pid, lastMainStartTicks: startTicks } = state;
     return { kind: "launched", process: { bootId: starter.bootId, pid, startTicks } };
@@ -158,6 +166,16 @@ async function outcomeOf(starter: Starter, unit: string, end: BriefEnd): Promise
   if (end.kind !== "ended" || isOk(end) || isBrokenOff(end))
     return unknown(`${describeUnit(unit, state)}: ${endText(end)}`);
   return refused(endText(end));
+}
+
+/** A call that systemd refuses says why; one whose program ended before it counted as started says nothing. */
+function isOfThisCall(end: BriefEnd): boolean {
+  return end.kind === "ended" && (end.code === 0 || end.stderr.trim() === "");
+}
+
+/** Whether the program itself has ended, rather than systemd's attempt to start it: that ends with 200 and more. */
+function hasRun({ exit }: UnitState): boolean {
+  return exit !== undefined && (exit.code === undefined || exit.code < SETUP_CODE_MIN || exit.code > SETUP_CODE_MAX);
 }
 
 /** The connection to the service manager ended before its answer came. */
@@ -187,7 +205,7 @@ function identify({ read, bootId }: Starter, unit: string, pid: number): Process
   }
 }
 
-function readsAs(read: ReadProcFile, { pid }: ProcessIdentity, incarnation: number): boolean {
+function readsAs(read: ReadProcFile, pid: number, incarnation: number): boolean {
   try {
     const environment = read(`/proc/${pid}/environ`, ENVIRONMENT_BYTES_MAX);
     return variableOf(environment, INCARNATION_VARIABLE) === String(incarnation);

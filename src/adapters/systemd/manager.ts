@@ -13,8 +13,8 @@ import { parseUnitStates, UNIT_PROPERTIES, type UnitState } from "./unit_state.t
 
 const QUESTION_TIMEOUT_MS = 5_000;
 const CALLS_MAX = 8;
-/** Stops last as long as a guest's shutdown, and must not keep a question waiting. */
-const STOPS_MAX = 32;
+/** What lasts as long as a guest's shutdown or a hook must not keep a question waiting. */
+const WAITS_MAX = 32;
 const UNITS_PER_CALL_MAX = 64;
 const OUTPUT_BYTES_MAX = 256 * 1024;
 
@@ -28,8 +28,10 @@ export interface ServiceManager {
   order(args: readonly string[], timeoutMs: number): Promise<BriefEnd>;
   /** Stops a unit and waits for its end, as far as the time allows. */
   stop(unit: string, timeoutMs: number): Promise<BriefEnd>;
-  /** Runs `systemd-run`. */
+  /** Runs `systemd-run`, which comes back once the unit has started. */
   runTransient(args: readonly string[], timeoutMs: number): Promise<BriefEnd>;
+  /** The same for a unit of `Type=oneshot`, which has started when its program has ended. */
+  runToEnd(args: readonly string[], timeoutMs: number): Promise<BriefEnd>;
 }
 
 export interface ServiceManagerOptions {
@@ -42,17 +44,19 @@ export interface ServiceManagerOptions {
 export function createServiceManager(options: ServiceManagerOptions = {}): ServiceManager {
   const { systemctl = "systemctl", systemdRun = "systemd-run" } = options;
   const calls = new BoundedPool(CALLS_MAX);
-  const stops = new BoundedPool(STOPS_MAX);
+  const waits = new BoundedPool(WAITS_MAX);
   const call = (program: string, args: readonly string[], timeoutMs: number) =>
     calls.run(() => runOrFail(program, args, timeoutMs));
+  const wait = (program: string, args: readonly string[], timeoutMs: number) =>
+    waits.run(() => runOrFail(program, args, timeoutMs));
   return {
     show: createUnitReader((units) =>
       call(systemctl, ["show", `--property=${UNIT_PROPERTIES.join(",")}`, "--", ...units], QUESTION_TIMEOUT_MS),
     ),
     order: (args, timeoutMs) => call(systemctl, ["--no-ask-password", ...args], timeoutMs),
-    stop: (unit, timeoutMs) =>
-      stops.run(() => runOrFail(systemctl, ["--no-ask-password", "stop", "--", unit], timeoutMs)),
+    stop: (unit, timeoutMs) => wait(systemctl, ["--no-ask-password", "stop", "--", unit], timeoutMs),
     runTransient: (args, timeoutMs) => call(systemdRun, ["--no-ask-password", "--quiet", ...args], timeoutMs),
+    runToEnd: (args, timeoutMs) => wait(systemdRun, ["--no-ask-password", "--quiet", ...args], timeoutMs),
   };
 }
 

@@ -1,0 +1,105 @@
+/**
+ * Runs an operator's hooks in transient units of their own, so that they may do what the agent itself is denied: make a
+ * network device, mount a disk, write outside of the agent's directories.
+ *
+ * A unit of `Type=oneshot` has started once its program has ended, so `systemd-run` waits for it without a message bus. What
+ * the hook says goes to the journal of its unit, and the end of that into the error. At the deadline every process of the
+ * unit is killed; what a hook leaves running when it ends in time is left alone, as without systemd.
+ * @module
+ */
+
+import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import type { VmId } from "../../domain/vm_record.ts";
+import type { HookOutcome, Hooks } from "../../ports/hooks.ts";
+import { withoutExpansion } from "../systemd/exec_line.ts";
+import { endText, type ServiceManager } from "../systemd/manager.ts";
+import { lastOutput } from "../systemd/unit_output.ts";
+import { unitActivity } from "../systemd/unit_state.ts";
+import { baseEnvironment, HOOK_VM_VARIABLE } from "./launch_environment.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { findUser } from "./user.ts";
+
+const ORDER_TIMEOUT_MS = 5_000;
+const REMOVAL_TIMEOUT_MS = 10_000;
+/** systemd ends the hook by itself if the agent is not there to do so at the deadline. */
+const DEADLINE_MARGIN_MS = 2_000;
+const KILLED_WITHIN_MS = 1_000;
+const KILLED_POLL_MS = 20;
+
+export interface SystemdHooksOptions {
+  readonly manager: ServiceManager;
+  /** How this very program is called, before its sub-command. */
+  readonly agentCommand: readonly string[];
+}
+
+export function createSystemdHooks({ manager, agentCommand }: SystemdHooksOptions): Hooks {
+  return {
+    run: ({ vmId, argv, timeoutMs }) => {
+      const unit = `metald-hook-${vmId}-${randomUUID().slice(0, 8)}.service`;
+      return runInUnit(manager, { unit, vmId, argv, timeoutMs });
+    },
+    async removeLeftovers(paths) {
+      const outcome = await removeLeftovers(paths);
+      if (outcome.kind === "done" || !outcome.error.includes("EROFS")) return outcome;
+      // The agent's own sandbox makes the directory read-only. The same code runs without it, by the same rules.
+      const unit = `metald-cleanup-${randomUUID().slice(0, 8)}.service`;
+      const argv = [...agentCommand, "remove-leftovers", ...paths];
+      return await runInUnit(manager, { unit, vmId: undefined, argv, timeoutMs: REMOVAL_TIMEOUT_MS });
+    },
+  };
+}
+
+interface UnitRun {
+  readonly unit: string;
+  readonly vmId: VmId | undefined;
+  readonly argv: readonly string[];
+  readonly timeoutMs: number;
+}
+
+async function runInUnit(manager: ServiceManager, run: UnitRun): Promise<HookOutcome> {
+  const { unit, argv, timeoutMs } = run;
+  const end = await manager.runToEnd(unitArguments(run), timeoutMs);
+  if (end.kind === "ended" && end.code === 0) return { kind: "done" };
+  if (end.kind === "failed") return { kind: "failed", error: end.error };
+  if (end.kind === "timed_out") await killUnit(manager, unit);
+  const reading = await manager.show(unit);
+  const exit = reading.kind === "state" ? reading.state.exit : undefined;
+  // A program that could not be started has no unit, and systemd-run itself says why.
+  const said = exit === undefined && end.kind === "ended" ? endText(end) : await lastOutput(unit);
+  await manager.order(["reset-failed", "--", unit], ORDER_TIMEOUT_MS);
+  const how =
+    end.kind === "timed_out"
+      ? `did not end within ${timeoutMs} ms and was killed`
+      : exit?.signal !== undefined
+        ? `was killed by ${exit.signal}`
+        : `ended with ${exit === undefined ? "an error" : `exit code ${exit.code}`}`;
+  return { kind: "failed", error: `${argv[0]} ${how}${said === "" ? "" : `: ${said}`}` };
+}
+
+function unitArguments({ unit, vmId, argv, timeoutMs }: UnitRun): readonly string[] {
+  const environment = {
+    ...baseEnvironment(findUser((user) => user.uid === process.getuid?.())),
+    ...(vmId === undefined ? {} : { [HOOK_VM_VARIABLE]: vmId }),
+  };
+  return [
+    `--unit=${unit}`,
+    `--description=${vmId === undefined ? "metald clean-up" : `metald hook of VM ${vmId}`}`,
+    "--service-type=oneshot",
+    "--property=KillMode=process",
+    `--property=TimeoutStartSec=${timeoutMs + DEADLINE_MARGIN_MS}ms`,
+    ...Object.entries(environment).map(([name, value]) => `--setenv=${name}=${value}`),
+    "--",
+    ...argv.map(withoutExpansion),
+  ];
+}
+
+async function killUnit(manager: ServiceManager, unit: string): Promise<void> {
+  await manager.order(["kill", "--signal=SIGKILL", "--", unit], ORDER_TIMEOUT_MS);
+  const until = performance.now() + KILLED_WITHIN_MS;
+  while (performance.now() < until) {
+    const reading = await manager.show(unit);
+    if (reading.kind === "state" && unitActivity(reading.state) === "idle") return;
+    await setTimeout(KILLED_POLL_MS);
+  }
+}
