@@ -1,5 +1,6 @@
 /**
- * A clock that stands still until a test moves it. The wall clock can be set apart from the monotonic one, as on a host.
+ * A clock that stands still until a test moves it. The wall clock can be set apart from the monotonic one, as on a
+ * host.
  * @module
  */
 

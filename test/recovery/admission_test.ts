@@ -126,7 +126,8 @@ test("admit() starves nobody of a class: the lowest priority is served within th
   const chance = new Seeded(7);
   const served: string[] = [];
   let waiting: Candidate[] = [{ id: "patient", class: "first", priority: 0, waitingSince: monotonicMs(0) }];
-  // One slot, a start each 10 s, and one newcomer of priority up to 9 with each: the patient one outweighs them all after 10 minutes.
+  // One slot, a start each 10 s, and one newcomer of priority up to 9 with each: the patient one outweighs them all
+  // after 10 minutes.
   for (let turn = 0; turn < 61; turn += 1) {
     const now = monotonicMs(turn * 10_000);
     waiting.push({ id: `newcomer-${turn}`, class: "first", priority: chance.below(10), waitingSince: now });

@@ -1,7 +1,9 @@
 /**
- * A VM to which random things happen, in the order in which the loop could let them happen, and what must hold at every step.
+ * A VM to which random things happen, in the order in which the loop could let them happen, and what must hold at
+ * every step.
  *
- * Acts follow their protocol: one at a time, begun only when work is wanted and due, ended by exactly one outcome; while one is under
+ * Acts follow their protocol: one at a time, begun only when work is wanted and due, ended by exactly one outcome;
+ * while one is under
  * way nobody else looks at the VM. Everything else comes in any order.
  * @module
  */

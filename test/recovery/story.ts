@@ -1,7 +1,8 @@
 /**
  * Tells the life of one VM as a list of things seen and what must follow from each.
  *
- * A step is `[what is seen, phase, work that is wanted, events]`, all of them words, so that a story reads from top to bottom. What can
+ * A step is `[what is seen, phase, work that is wanted, events]`, all of them words, so that a story reads from top
+ * to bottom. What can
  * be seen stands in `SIGHTS`. Probe counts are left out of the events; everything else is there, in order.
  * @module
  */
@@ -45,7 +46,6 @@ export class Story {
   leased = false;
   braked = false;
   chance = 0.5;
-  /** Set when a process is found or launched; a process that was found is older than `startGraceMs`. */
   readonly health: HealthPolicy;
   readonly recovery: VmRecoveryPolicy;
   events: ReliabilityEvent[] = [];

@@ -1,5 +1,6 @@
 /**
- * What holds for a VM whatever happens to it, over many random lives; and that from everywhere a way leads back to healthy.
+ * What holds for a VM whatever happens to it, over many random lives; and that from everywhere a way leads back to
+ * healthy.
  * @module
  */
 

@@ -1,7 +1,9 @@
 /**
- * A host on which nothing happens unless a test lets it: every port of the loop, in memory, on a clock that stands still.
+ * A host on which nothing happens unless a test lets it: every port of the loop, in memory, on a clock that stands
+ * still.
  *
- * The simulator's host has faults and a life of its own; this one has a table of processes and a registry to write into.
+ * The simulator's host has faults and a life of its own; this one has a table of processes and a registry to write
+ * into.
  * @module
  */
 
