@@ -22,6 +22,7 @@ import { createIntentDirectory } from "./adapters/state/intent_directory.ts";
 import { createSystemHost } from "./adapters/systemd/host.ts";
 import { createGuestProbe } from "./adapters/vmm/guest_probe_tcp.ts";
 import { createVmm } from "./adapters/vmm/vmm.ts";
+import { printAsset } from "./cli/assets.ts";
 import { parseCommand } from "./cli/command.ts";
 import { checkConfiguration } from "./cli/config_check.ts";
 import { showConfiguration } from "./cli/config_show.ts";
@@ -112,6 +113,8 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       return checkConfiguration({ path: command.configPath, uid: UID }, output);
     case "config_show":
       return showConfiguration({ path: command.configPath, uid: UID }, output);
+    case "assets":
+      return printAsset(command.name, output);
     case "version":
       output.print(`metald ${manifest.version}\n`);
       return EXIT_CODE.ok;

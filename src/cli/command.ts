@@ -3,11 +3,14 @@
  * @module
  */
 
+import { type AssetName, isAssetName } from "./assets.ts";
+
 export type Command =
   /** `configPath`: undefined is the default path. */
   | { readonly kind: "run"; readonly configPath: string | undefined }
   | { readonly kind: "config_check"; readonly configPath: string | undefined }
   | { readonly kind: "config_show"; readonly configPath: string | undefined }
+  | { readonly kind: "assets"; readonly name: AssetName }
   | { readonly kind: "version" }
   | { readonly kind: "help" }
   /** One sentence. */
@@ -37,6 +40,8 @@ export function parseCommand(args: readonly string[], configVariable: string | u
 }
 
 function commandOf(words: readonly string[], configPath: string | undefined): Command {
+  const [first, name = "", ...more] = words;
+  if (first === "assets" && more.length === 0 && isAssetName(name)) return { kind: "assets", name };
   const asked = words.join(" ");
   switch (asked) {
     case "run":
@@ -50,7 +55,10 @@ function commandOf(words: readonly string[], configPath: string | undefined): Co
     case "help":
       return { kind: "help" };
     default:
-      return misused("the command must be run, config check, config show, version or help", asked);
+      return misused(
+        "the command must be run, config check, config show, assets unit, assets config, version or help",
+        asked,
+      );
   }
 }
 

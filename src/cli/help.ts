@@ -11,6 +11,7 @@ Usage:
   metald run [--config FILE]            watch and recover the VMs, in the foreground
   metald config check [--config FILE]   name every error of the configuration
   metald config show [--config FILE]    print the configuration in force
+  metald assets unit|config             print the service's unit, or a configuration file with every default
   metald version
   metald help
 

@@ -1,0 +1,27 @@
+/**
+ * `metald assets`: prints a file that the binary carries, so that what is installed always fits the binary.
+ * @module
+ */
+
+import config from "../assets/config.jsonc" with { type: "text" };
+import unit from "../assets/metald.service" with { type: "text" };
+import { EXIT_CODE, type ExitCode } from "./exit_code.ts";
+import type { Output } from "./output.ts";
+
+export const ASSETS = {
+  /** The service's unit file. */
+  unit,
+  /** The configuration file, with every default. */
+  config,
+} as const;
+
+export type AssetName = keyof typeof ASSETS;
+
+export function isAssetName(name: string): name is AssetName {
+  return Object.hasOwn(ASSETS, name);
+}
+
+export function printAsset(name: AssetName, output: Output): ExitCode {
+  output.print(ASSETS[name]);
+  return EXIT_CODE.ok;
+}
