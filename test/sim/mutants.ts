@@ -99,8 +99,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/recovery/fresh_intent.ts",
-        find: "const record = await readRecord(ports.registry, id, lastGood);",
-        replace: `const record = { kind: "some", record: lastGood } as Awaited<ReturnType<typeof readRecord>>;`,
+        find: "const entry = await ports.registry.read(id);",
+        replace: `const entry = { kind: "record", id, record: lastGood, source: "" } as ReadRecord;`,
       },
     ],
   },
@@ -121,8 +121,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/recovery/fresh_intent.ts",
-        find: "if (record.record.desired !== desired) {",
-        replace: "if (record.record.desired !== desired && record.record.desired === undefined) {",
+        find: "if (record.desired !== desired) return",
+        replace: "if (record.desired === undefined) return",
       },
     ],
   },
