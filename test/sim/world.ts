@@ -81,7 +81,8 @@ export class World {
   #lock: AgentLife | undefined;
   readonly #exitWatches = new Map<string, Set<ExitWatch>>();
   readonly #control = new Map<AgentLife, (request: ControlRequest) => void>();
-  readonly #tripwires = new Map<string, (() => void)[]>();
+  /** By point, then by VM. */
+  readonly #tripwires = new Map<string, Map<string, (() => void)[]>>();
   readonly #saved = new Map<string, { readonly life: AgentLife; readonly state: RuntimeState; readonly at: number }>();
   readonly #attempting = new Set<string>();
   readonly #blocked = new Set<string>();
@@ -126,18 +127,18 @@ export class World {
 
   /** Calls `run` once, when an agent next passes that point for that VM. */
   setTripwire(point: string, vmId: string, run: () => void): void {
-    const key = `${point}:${vmId}`;
-    const waiting = this.#tripwires.get(key) ?? [];
+    const byVm = this.#tripwires.get(point) ?? new Map<string, (() => void)[]>();
+    const waiting = byVm.get(vmId) ?? [];
     waiting.push(run);
-    this.#tripwires.set(key, waiting);
+    byVm.set(vmId, waiting);
+    this.#tripwires.set(point, byVm);
   }
 
   trip(point: string, vmId: string): void {
-    if (this.#tripwires.size === 0) return;
-    const key = `${point}:${vmId}`;
-    const waiting = this.#tripwires.get(key);
-    if (waiting === undefined) return;
-    this.#tripwires.delete(key);
+    const byVm = this.#tripwires.get(point);
+    const waiting = byVm?.get(vmId);
+    if (byVm === undefined || waiting === undefined) return;
+    byVm.delete(vmId);
     for (const run of waiting) run();
   }
 
@@ -212,6 +213,7 @@ export class World {
     for (const [life, onRequest] of this.#control) {
       life.deliver(() => {
         if (request.kind === "inspect") this.inspectedAt = this.clock.now;
+        else this.policyChangedAt = this.clock.now;
         onRequest(request);
       });
     }

@@ -16,7 +16,8 @@ interface Account {
   isStartSaid: boolean;
   /** An agent that is killed between saying how an attempt ended and writing it down leaves that to its successor to say again. */
   endedAt: number;
-  isEndWritable: boolean;
+  /** It could not be written down, or the agent was killed before it can have been. */
+  isEndLost: boolean;
   /** The VM counts as lost, in this life. */
   orphan: { readonly isProof: boolean; readonly at: number } | undefined;
   /** Last attempt that failed, and its number. */
@@ -45,7 +46,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         open: undefined,
         isStartSaid: false,
         endedAt: Number.NEGATIVE_INFINITY,
-        isEndWritable: true,
+        isEndLost: false,
         orphan: undefined,
         failedAt: Number.NEGATIVE_INFINITY,
         lastAttempt: 0,
@@ -96,7 +97,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
       host.store.runtimeDisturbedAt > since - 1_000 ||
       !host.store.isRuntimeWritable ||
       world.cleanStopAt > since - 1_000 ||
-      world.policyChangedAt > since ||
+      world.policyChangedAt >= since ||
       account.resetAt > since ||
       life.startedAt > since + world.recoveryPolicy(id).stableAfterMs
     );
@@ -118,14 +119,11 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     account.open = undefined;
     account.isStartSaid = false;
     account.endedAt = host.now;
-    account.isEndWritable = host.store.isRuntimeWritable;
+    account.isEndLost = !host.store.isRuntimeWritable;
   };
 
   const mayBeSaidAgain = (account: Account): boolean => {
-    const wasKilledSoon = account.endedAt <= world.killedAt && world.killedAt - account.endedAt < WRITE_DOWN_MS_MAX;
-    return (
-      wasKilledSoon || !account.isEndWritable || host.store.runtimeDisturbedAt > account.endedAt - WRITE_DOWN_MS_MAX
-    );
+    return account.isEndLost || host.store.runtimeDisturbedAt > account.endedAt - WRITE_DOWN_MS_MAX;
   };
 
   const seenHealthy = (
@@ -149,7 +147,12 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     }
     const record = host.registry.lastRecord(id);
     const isRecordOld = host.registry.changedAt(id) < process.startedAt - 1_000;
-    if (isRecordOld && record?.guest.tcp !== undefined && known.tcpWellKey !== wellKey) {
+    if (
+      isRecordOld &&
+      record?.guest.tcp !== undefined &&
+      known.tcpWellKey !== wellKey &&
+      known.tcpWellKey !== process.key
+    ) {
       blame("recovered means seen healthy", id, `its guest was last seen well: ${known.tcpWellKey ?? "never"}`);
     }
   };
@@ -178,6 +181,13 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         if (account.open !== undefined) account.open = { ...account.open, isInherited: true };
         account.isStartSaid = false;
         account.orphan = undefined;
+      }
+    },
+
+    onLifeEnded(life, how) {
+      if (!life.holdsLock || how !== "killed") return;
+      for (const account of accounts.values()) {
+        if (host.now - account.endedAt < WRITE_DOWN_MS_MAX) account.isEndLost = true;
       }
     },
 
