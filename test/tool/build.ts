@@ -1,40 +1,82 @@
 /**
- * `npm run build`: compiles `src/main.ts` and its runtime into the one file `dist/metald`.
+ * `npm run build`: fills `dist/` with all that is copied onto a host: the binary for each architecture, the installer,
+ * and the checksums that it verifies. `dist/metald` is the binary for this machine.
  *
  * The binary takes nothing from the directory it runs in: without the `--no-compile-autoload-*` flags it would load `.env` and
  * `bunfig.toml` from there, and a `preload` in the latter is code that runs as root. Bytecode halves the time to start.
  * https://bun.com/docs/bundler/executables
  *
- * It is built under a temporary name and renamed, so that a running `dist/metald` can be replaced and a failed build leaves the
- * old one.
+ * Everything is made in a temporary directory and renamed, so that a running `dist/metald` can be replaced and a failed
+ * build leaves the old one.
  * @module
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { type Architecture, makeBaseExecutable } from "./base_executable.ts";
 import { ROOT, tool } from "./root.ts";
 
-const dist = join(ROOT, "dist");
-mkdirSync(dist, { recursive: true });
-const workDirectory = mkdtempSync(join(dist, ".build-"));
+const ARCHITECTURES: readonly Architecture[] = ["x64", "arm64"];
+const DIST = join(ROOT, "dist");
+
+mkdirSync(DIST, { recursive: true });
+const work = mkdtempSync(join(DIST, ".build-"));
 try {
-  const built = join(workDirectory, "metald");
-  const target = join(dist, "metald");
+  const binaries = ARCHITECTURES.filter((architecture) => compile(architecture)).map(binaryName);
+  linkSync(join(work, binaryName(process.arch)), join(work, "metald"));
+  copyFileSync(join(ROOT, "install.sh"), join(work, "install.sh"));
+  const files = ["metald", ...binaries, "install.sh"];
+  writeFileSync(join(work, "SHA256SUMS"), files.map((name) => `${sha256(join(work, name))}  ${name}\n`).join(""));
+  for (const architecture of ARCHITECTURES) rmSync(join(DIST, binaryName(architecture)), { force: true });
+  for (const name of [...files, "SHA256SUMS"]) renameSync(join(work, name), join(DIST, name));
+  const sizeMb = (statSync(join(DIST, "metald")).size / 1e6).toFixed(0);
+  console.log(`dist: ${files.join(", ")}, SHA256SUMS; a binary has ${sizeMb} MB`);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+function binaryName(architecture: string): string {
+  return `metald-linux-${architecture}`;
+}
+
+/**
+ * @returns whether it is there; a foreign one may be unavailable, and then that is said
+ * @throws when the compiler fails
+ */
+function compile(architecture: Architecture): boolean {
+  const base = makeBaseExecutable(architecture, join(work, `base-${architecture}`));
+  if (base.kind === "unavailable") {
+    console.log(`${base.reason}\nNot built: ${binaryName(architecture)}`);
+    return false;
+  }
   const args = [
-    ...["build", "--compile", "--minify", "--bytecode", "--format=esm", join(ROOT, "src/main.ts"), "--outfile", built],
+    ...["build", "--compile", "--minify", "--bytecode", "--format=esm", join(ROOT, "src/main.ts")],
+    ...["--outfile", join(work, binaryName(architecture))],
+    ...[`--target=bun-linux-${architecture}`, `--compile-executable-path=${base.path}`],
     ...["dotenv", "bunfig", "tsconfig", "package-json"].map((what) => `--no-compile-autoload-${what}`),
     "--compile-exec-argv=--no-addons --no-ffi-cc",
   ];
-  const { status, stdout, stderr } = spawnSync(tool("bun"), args, { cwd: workDirectory, encoding: "utf8" });
-  if (status === 0) {
-    renameSync(built, target);
-    console.log(`dist/metald: ${(statSync(target).size / 1e6).toFixed(0)} MB`);
-  } else {
-    console.error(stdout + stderr);
-    process.exitCode = 1;
-  }
-} finally {
-  rmSync(workDirectory, { recursive: true, force: true });
+  const { status, stdout, stderr } = spawnSync(tool("bun"), args, { cwd: work, encoding: "utf8" });
+  if (status !== 0) throw new Error(`Cannot build ${binaryName(architecture)}\n${stdout}${stderr}`);
+  return true;
+}
+
+function sha256(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
 }

@@ -1,0 +1,383 @@
+#!/bin/sh
+# Installs, upgrades and removes metald on this host. Needs root and systemd, and no network; see --help.
+#
+# Everything is checked before anything is changed. From the first change on, a failure or an interruption puts back what
+# was there before. The VMs are not touched by any of it.
+set -eu
+umask 022
+LC_ALL=C
+export LC_ALL
+
+unit_name=metald.service
+marker="# metald's own unit: install.sh writes it and replaces it."
+# A version that ends within this time after it said that it is ready counts as one that never was.
+settle_seconds=3
+
+action=install
+start=yes
+purge=no
+root=
+
+usage() {
+  cat <<'HELP'
+Usage: install.sh [--no-start] [--root DIR]
+       install.sh --uninstall [--purge] [--root DIR]
+       install.sh --help
+
+Installs the metald beside this script (or in dist/ beside it), or upgrades an installed one, starts it, and waits until
+it is ready. If the new version does not become ready, the old one is put back, and the exit status is 1.
+
+  --no-start    install and enable it, but leave starting or restarting it to you
+  --root DIR    install into the file system of another host, below DIR; starts nothing
+  --uninstall   stop and remove metald; VMs run on, records, state and configuration stay
+  --purge       with --uninstall: remove records, state and configuration, too; VMs run on
+
+Installs:
+  /usr/local/bin/metald                 the program
+  /etc/systemd/system/metald.service    its unit; changes of yours belong into a drop-in (systemctl edit metald)
+  /etc/metald/config.jsonc              the configuration; one that you edited is never overwritten
+  /var/lib/metald/vms                   one record for each VM
+HELP
+}
+
+say() {
+  printf '%s\n' "$*"
+}
+
+fail() {
+  printf 'install.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+misuse() {
+  printf 'install.sh: %s; --help shows what there is\n' "$*" >&2
+  exit 64
+}
+
+parse_arguments() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    --no-start) start=no ;;
+    --uninstall) action=uninstall ;;
+    --purge) purge=yes ;;
+    --root)
+      [ $# -gt 1 ] || misuse "Cannot use --root as a directory must follow it"
+      root=$2
+      shift
+      ;;
+    --root=*) root=${1#--root=} ;;
+    *) misuse "Cannot use this command line as there is no such option: current value is $1" ;;
+    esac
+    shift
+  done
+  [ "$purge" = no ] || [ "$action" = uninstall ] || misuse "Cannot purge as --purge must go with --uninstall"
+  if [ -n "$root" ]; then
+    [ -d "$root" ] || fail "Cannot use --root as it must be a directory: current value is $root"
+    root=$(cd "$root" && pwd)
+    [ "$root" != / ] || root=
+  fi
+}
+
+# Paths -----------------------------------------------------------------------------------------------------------------
+
+name_paths() {
+  program=$root/usr/local/bin/metald
+  unit=$root/etc/systemd/system/$unit_name
+  wants=$root/etc/systemd/system/multi-user.target.wants/$unit_name
+  configuration_directory=$root/etc/metald
+  configuration=$configuration_directory/config.jsonc
+  state_directory=$root/var/lib/metald
+  records=$state_directory/vms
+}
+
+# What this host must be ------------------------------------------------------------------------------------------------
+
+require_host() {
+  # Into another file system, whoever may write there may install there.
+  [ -z "$root" ] || return 0
+  [ "$(id -u)" -eq 0 ] || fail "Cannot change this host as install.sh must be run as root: current user is $(id -un)"
+  if ! [ -d /run/systemd/system ] || ! command -v systemctl >/dev/null; then
+    fail "Cannot install as PID 1 of this host must be systemd: current value is $(cat /proc/1/comm)"
+  fi
+}
+
+is_ours() {
+  [ "$(head -n 1 "$1" | cut -c "-${#marker}")" = "$marker" ]
+}
+
+refuse_foreign_unit() {
+  for found in "$unit" "$root/run/systemd/system/$unit_name" "$root/usr/local/lib/systemd/system/$unit_name" \
+    "$root/usr/lib/systemd/system/$unit_name" "$root/lib/systemd/system/$unit_name"; do
+    [ -e "$found" ] || [ -L "$found" ] || continue
+    if [ -L "$found" ]; then
+      fail "Cannot $action as $found must be a file of metald's own: it is a link to $(readlink "$found")"
+    fi
+    is_ours "$found" || fail "Cannot $action as $found must be metald's own: somebody else wrote it"
+  done
+  [ -e "$unit" ] || [ ! -e "$program" ] ||
+    fail "Cannot $action as $program must be metald's own: it is there without metald's unit, so move it away first"
+}
+
+# What is installed -----------------------------------------------------------------------------------------------------
+
+# The architecture of an executable as its ELF header has it; empty for what is no such executable.
+architecture_of() {
+  [ "$(head -c 4 "$1" | tr -d '\177')" = ELF ] || return 0
+  case $(od -An -t u1 -j 18 -N 1 "$1" | tr -d ' ') in
+  62) echo x64 ;;
+  183) echo arm64 ;;
+  esac
+}
+
+find_architecture() {
+  # Another file system may be that of another machine.
+  if [ -n "$root" ] && [ -f "$root/bin/sh" ]; then
+    architecture=$(architecture_of "$root/bin/sh")
+    machine="that of $root/bin/sh"
+  else
+    machine=$(uname -m)
+    case $machine in
+    x86_64 | amd64) architecture=x64 ;;
+    aarch64 | arm64) architecture=arm64 ;;
+    *) architecture= ;;
+    esac
+  fi
+  [ -n "$architecture" ] || fail "Cannot install as the architecture must be x86-64 or arm64: current value is $machine"
+}
+
+find_source() {
+  source=$(cd "$(dirname "$0")" && pwd)
+  [ -f "$source/SHA256SUMS" ] || source=$source/dist
+  [ -f "$source/SHA256SUMS" ] || fail "Cannot install as SHA256SUMS and the binary must be beside install.sh"
+  binary=$source/metald-linux-$architecture
+  [ -f "$binary" ] || binary=$source/metald
+  [ -f "$binary" ] || fail "Cannot install as $source must hold metald-linux-$architecture"
+  found=$(architecture_of "$binary")
+  [ "$found" = "$architecture" ] ||
+    fail "Cannot install $binary as it must be an executable for $architecture: current value is ${found:-none}"
+}
+
+# The second is a copy of the first, or the same.
+verify_checksum() {
+  name=$(basename "$1")
+  expected=$(sed -n "s/^\([0-9a-f]\{64\}\)[ *]*$name\$/\1/p" "$source/SHA256SUMS")
+  [ -n "$expected" ] || fail "Cannot install $1 as $source/SHA256SUMS must name it"
+  found=$(sha256sum "$2" | cut -c -64)
+  [ "$found" = "$expected" ] || fail "Cannot install $1 as its SHA-256 must be $expected: current value is $found"
+}
+
+version_of() {
+  "$1" version 2>&1
+}
+
+# Everything new is made beside what it replaces, so that one rename puts it there.
+stage() {
+  mkdir -p "$(dirname "$program")" "$(dirname "$unit")"
+  rm -f "$program.old" "$unit.old" "$configuration.old"
+  trap 'rm -f "$program.new" "$unit.new" "$configuration.part"' EXIT
+  trap 'exit 1' HUP INT TERM
+  cp "$binary" "$program.new"
+  verify_checksum "$binary" "$program.new"
+  chmod 755 "$program.new"
+  # Of a program for another machine, the unit and the configuration come from one for this machine.
+  if [ -n "$root" ] && ! "$program.new" version >/dev/null 2>&1; then
+    asker=$source/metald
+    verify_checksum "$asker" "$asker"
+  else
+    asker=$program.new
+  fi
+  new_version=$(version_of "$asker") || fail "Cannot install $binary as it must run here: $new_version"
+  "$asker" assets unit >"$unit.new"
+  is_ours "$unit.new" || fail "Cannot install $binary as its unit must be metald's own"
+  mkdir -p "$configuration_directory"
+  (umask 077 && "$asker" assets config >"$configuration.part")
+  if [ -f "$configuration" ] && [ -z "$root" ]; then
+    errors=$("$asker" config check --config "$configuration" 2>&1) ||
+      fail "Cannot install $new_version as $configuration must be valid for it: $errors"
+  fi
+  # The rename must not be on disk before the content is.
+  sync "$program.new" "$unit.new"
+}
+
+# Replaces a configuration that nobody edited. Beside an edited one it puts the new defaults, where they have changed.
+place_configuration() {
+  if [ ! -e "$configuration" ]; then
+    mv "$configuration.part" "$configuration"
+    return
+  fi
+  ! cmp -s "$configuration.part" "$configuration" || return 0
+  old_defaults=$([ ! -x "$program" ] || "$program" assets config 2>/dev/null || true)
+  if [ -n "$old_defaults" ] && [ "$old_defaults" = "$(cat "$configuration")" ]; then
+    mv "$configuration" "$configuration.old"
+    mv "$configuration.part" "$configuration"
+  elif [ "$old_defaults" != "$(cat "$configuration.part")" ]; then
+    mv "$configuration.part" "$configuration.new"
+    say "kept your $configuration; the new version's own is beside it as config.jsonc.new"
+  fi
+}
+
+# Changes ---------------------------------------------------------------------------------------------------------------
+
+keep_old_files() {
+  [ ! -e "$unit" ] || ln "$unit" "$unit.old"
+  [ ! -e "$program" ] || ln "$program" "$program.old"
+}
+
+put_back() {
+  if [ -e "$1.old" ]; then mv "$1.old" "$1"; else rm -f "$1"; fi
+}
+
+place_files() {
+  mkdir -p "$records"
+  chmod 700 "$state_directory" "$records"
+  place_configuration
+  mv "$unit.new" "$unit"
+  mv "$program.new" "$program"
+}
+
+# The unit that is there without a program is what an installation that was cut off leaves; so the program goes first.
+put_files_back() {
+  put_back "$program"
+  put_back "$unit"
+  [ ! -e "$configuration.old" ] || mv "$configuration.old" "$configuration"
+}
+
+forget_old() {
+  rm -f "$program.old" "$unit.old" "$configuration.old" "$configuration.part"
+}
+
+enable_at_boot() {
+  mkdir -p "$(dirname "$wants")"
+  ln -sf "/etc/systemd/system/$unit_name" "$wants"
+}
+
+main_pid() {
+  systemctl show --property MainPID --value "$unit_name"
+}
+
+# systemctl comes back when the service has said READY=1, or has ended without.
+starts() {
+  systemctl daemon-reload
+  systemctl reset-failed "$unit_name" 2>/dev/null || true
+  systemctl restart "$unit_name" || return 1
+  pid=$(main_pid)
+  sleep "$settle_seconds"
+  systemctl is-active --quiet "$unit_name" && [ "$(main_pid)" = "$pid" ]
+}
+
+roll_back() {
+  trap '' HUP INT TERM
+  trap - EXIT
+  said=$(journalctl --quiet --no-pager --output cat --lines 3 --unit "$unit_name" 2>/dev/null || true)
+  systemctl stop "$unit_name" 2>/dev/null || true
+  put_files_back
+  if [ "$was_enabled" = no ]; then rm -f "$wants"; fi
+  systemctl daemon-reload
+  systemctl reset-failed "$unit_name" 2>/dev/null || true
+  [ -z "$said" ] || printf '%s\n' "$said" >&2
+  if [ -z "$old_version" ]; then
+    fail "Cannot install $new_version as it must become ready: it did not, and nothing of it is left but the configuration"
+  elif [ "$was_active" = no ]; then
+    fail "Cannot upgrade to $new_version as it must become ready: $old_version is back, stopped as before"
+  elif starts; then
+    fail "Cannot upgrade to $new_version as it must become ready: $old_version is back and running"
+  fi
+  fail "Cannot upgrade to $new_version as it must become ready: $old_version is back, and does not become ready either"
+}
+
+install_metald() {
+  find_architecture
+  find_source
+  verify_checksum "$binary" "$binary"
+  refuse_foreign_unit
+  stage
+
+  old_version=
+  [ ! -e "$program" ] || old_version=$(version_of "$program" || echo "the old version")
+  was_enabled=no
+  [ ! -L "$wants" ] || was_enabled=yes
+  was_active=no
+  [ -n "$root" ] || ! systemctl is-active --quiet "$unit_name" || was_active=yes
+
+  if [ "$was_active" = yes ] && cmp -s "$program.new" "$program" && cmp -s "$unit.new" "$unit"; then
+    place_configuration
+    mkdir -p "$records"
+    enable_at_boot
+    say "$new_version is installed and running"
+    return
+  fi
+
+  keep_old_files
+  if [ -n "$root" ] || [ "$start" = no ]; then
+    place_files
+    enable_at_boot
+    forget_old
+    if [ -n "$root" ]; then
+      say "$new_version is installed below $root and will start when that boots"
+      return
+    fi
+    systemctl daemon-reload
+    if [ "$was_active" = no ]; then
+      say "$new_version is installed and enabled; systemctl start metald starts it"
+    else
+      say "$new_version is installed; $old_version runs until systemctl restart metald"
+    fi
+    return
+  fi
+
+  trap 'rm -f "$program.new" "$unit.new" "$configuration.part"; roll_back' EXIT
+  place_files
+  enable_at_boot
+  starts || exit 1
+  trap - EXIT HUP INT TERM
+  forget_old
+  if [ -z "$old_version" ]; then
+    say "$new_version is installed and running; put a record for each VM into $records"
+  elif [ "$old_version" = "$new_version" ]; then
+    say "$new_version is installed again and running"
+  else
+    say "$old_version was upgraded to $new_version, which is running"
+  fi
+}
+
+# Removal ---------------------------------------------------------------------------------------------------------------
+
+running_vms() {
+  systemctl list-units --plain --no-legend --state active 'metald-vm-*.service' 2>/dev/null | cut -d ' ' -f 1
+}
+
+uninstall_metald() {
+  refuse_foreign_unit
+  if [ ! -e "$unit" ] && [ ! -e "$program" ] && [ "$purge" = no ]; then
+    say "metald is not installed"
+    return
+  fi
+  if [ -z "$root" ]; then
+    systemctl stop "$unit_name" 2>/dev/null || true
+    ! systemctl is-active --quiet "$unit_name" || fail "Cannot uninstall as $unit_name must stop first: it does not"
+  fi
+  rm -f "$wants" "$program" "$unit" "$program.new" "$program.old" "$unit.new" "$unit.old"
+  [ -n "$root" ] || systemctl daemon-reload
+  [ -n "$root" ] || systemctl reset-failed "$unit_name" 2>/dev/null || true
+  if [ "$purge" = yes ]; then
+    rm -rf "$configuration_directory" "$state_directory" "$unit.d"
+    [ -n "$root" ] || rm -rf /run/metald /run/metald-lock
+    say "metald is removed, with its records, state and configuration"
+  else
+    say "metald is removed; records and state stay in $state_directory, the configuration in $configuration_directory"
+  fi
+  [ -n "$root" ] || [ -z "$(running_vms)" ] ||
+    say "VMs that run on, and that nobody asks to shut down any more when the host does:" "$(running_vms | tr '\n' ' ')"
+}
+
+parse_arguments "$@"
+name_paths
+require_host
+case $action in
+install) install_metald ;;
+uninstall) uninstall_metald ;;
+esac
