@@ -10,50 +10,66 @@ import { createSystemClock } from "./adapters/clock/system_clock.ts";
 import { createSystemRandom } from "./adapters/clock/system_random.ts";
 import { createDirectHooks } from "./adapters/launcher/direct_hooks.ts";
 import { createDirectLauncher } from "./adapters/launcher/direct_launcher.ts";
+import { removeLeftovers } from "./adapters/launcher/leftovers.ts";
+import { createSystemdHooks } from "./adapters/launcher/systemd_hooks.ts";
+import { createSystemdLauncher } from "./adapters/launcher/systemd_launcher.ts";
 import { uidOf } from "./adapters/launcher/user.ts";
 import { createDiskHolders } from "./adapters/process/disk_holders.ts";
 import { loadPidfds } from "./adapters/process/pidfd.ts";
 import { createProcessEvents } from "./adapters/process/process_events.ts";
+import { identifyProcess } from "./adapters/process/process_identity.ts";
 import { createProcessTable } from "./adapters/process/process_table.ts";
 import { createDirectoryRegistry } from "./adapters/registry/directory_registry.ts";
 import { createFileStateStore } from "./adapters/state/file_state_store.ts";
 import { createInstanceLock, lockDirectory } from "./adapters/state/instance_lock.ts";
 import { createIntentDirectory } from "./adapters/state/intent_directory.ts";
+import { createReloadOutcomes, readReloadOutcome } from "./adapters/status/reload_file.ts";
+import { createStatusFile, readStatusFile } from "./adapters/status/status_file.ts";
 import { createSystemHost } from "./adapters/systemd/host.ts";
+import { createServiceManager } from "./adapters/systemd/manager.ts";
+import { createNotify } from "./adapters/systemd/notify.ts";
 import { createGuestProbe } from "./adapters/vmm/guest_probe_tcp.ts";
 import { createVmm } from "./adapters/vmm/vmm.ts";
+import { agentCommand } from "./cli/agent_command.ts";
 import { printAsset } from "./cli/assets.ts";
-import { parseCommand } from "./cli/command.ts";
+import { type Command, parseCommand } from "./cli/command.ts";
 import { checkConfiguration } from "./cli/config_check.ts";
 import { showConfiguration } from "./cli/config_show.ts";
 import { EXIT_CODE, type ExitCode } from "./cli/exit_code.ts";
+import { shutDownGuest } from "./cli/guest_shutdown.ts";
 import { HELP } from "./cli/help.ts";
-import { processOutput } from "./cli/output.ts";
+import { type Output, processOutput } from "./cli/output.ts";
+import { reloadAndWait } from "./cli/reload_wait.ts";
 import { type AgentContext, type AgentEnd, run } from "./cli/run.ts";
-import { type Surroundings, surroundingsOf } from "./config/launcher_choice.ts";
+import { showStatus } from "./cli/status.ts";
+import type { Settings } from "./config/configuration.ts";
+import { DEFAULTS } from "./config/defaults.ts";
+import { chooseLauncher, type Surroundings, surroundingsOf } from "./config/launcher_choice.ts";
+import { loadConfiguration } from "./config/load.ts";
+import type { Policy } from "./domain/policy.ts";
+import { VM_ID_VARIABLE } from "./domain/process.ts";
 import { unreachable } from "./domain/unreachable.ts";
+import type { Control } from "./ports/control.ts";
 import type { FleetObserver } from "./ports/fleet_observer.ts";
-import type { Notify } from "./ports/notify.ts";
-import type { StatusBoard } from "./ports/status_board.ts";
+import type { Hooks } from "./ports/hooks.ts";
+import type { Launcher } from "./ports/launcher.ts";
 import { runReliability } from "./reliability/integration.ts";
 
 const UID = process.geteuid?.() ?? -1;
+const LOCK_DIRECTORY = lockDirectory(UID, process.env["XDG_RUNTIME_DIR"]);
 
-/** In the foreground there is no service manager to be told anything. */
-const NOBODY_TO_TELL: StatusBoard = { publish: () => undefined };
 const NOBODY_COUNTS: FleetObserver = { attach: () => () => undefined };
-const NOBODY_TO_NOTIFY: Notify = {
-  ready: () => undefined,
-  alive: () => undefined,
-  status: () => undefined,
-  stopping: () => undefined,
-};
 
 async function startAgent({ configuration, control, report, signal }: AgentContext): Promise<AgentEnd> {
   const { registryPath, stateDir, durableDir } = configuration.settings;
   const clock = createSystemClock();
   const pidfds = await loadPidfds();
   const processTable = createProcessTable({ clock, pidfds });
+  let { policy } = configuration;
+  const followed = following(control, (reloaded) => {
+    policy = reloaded;
+  });
+  const starting = starters(configuration.settings, () => policy.recovery.shutdownTimeoutMs);
   const deps = {
     version: manifest.version,
     uid: UID,
@@ -64,25 +80,86 @@ async function startAgent({ configuration, control, report, signal }: AgentConte
     intent: createIntentDirectory({ stateDir, durableDir, uid: UID }),
     processTable,
     processEvents: await createProcessEvents({ pidfds }),
-    launcher: createDirectLauncher({ stateDir }),
+    ...starting,
     vmm: createVmm(),
     guestProbe: createGuestProbe(),
     diskHolders: createDiskHolders(),
-    hooks: createDirectHooks(),
     stateStore: createFileStateStore({ stateDir, durableDir, bootId: processTable.bootId, uid: UID }),
     instanceLock: createInstanceLock({
       registryPath,
-      directory: lockDirectory(UID, process.env["XDG_RUNTIME_DIR"]),
+      directory: LOCK_DIRECTORY,
       uid: UID,
     }),
     host: createSystemHost(),
-    notify: NOBODY_TO_NOTIFY,
-    statusBoard: NOBODY_TO_TELL,
+    notify: await createNotify({
+      socket: process.env["NOTIFY_SOCKET"],
+      watchdogUsec: process.env["WATCHDOG_USEC"],
+      watchdogPid: process.env["WATCHDOG_PID"],
+    }),
+    statusBoard: createStatusFile({ stateDir, agent: identifyProcess(process.pid) }),
     fleetObserver: NOBODY_COUNTS,
-    control,
+    control: followed,
     report,
   };
   return await runReliability(deps, configuration.policy, signal);
+}
+
+/** The same requests, with a look at the policy that a reload brings. */
+function following(control: Control, onPolicy: (policy: Policy) => void): Control {
+  return {
+    subscribe: (onRequest) =>
+      control.subscribe((request) => {
+        if (request.kind === "reload") onPolicy(request.policy);
+        onRequest(request);
+      }),
+  };
+}
+
+interface Starters {
+  readonly launcher: Launcher;
+  readonly hooks: Hooks;
+}
+
+/** What starts VMs and the programs around them. A configuration for which there is none was refused before. */
+function starters({ launcher, stateDir }: Settings, shutdownTimeoutMs: () => number): Starters {
+  if (chooseLauncher(launcher, surroundings()).kind !== "systemd") {
+    return { launcher: createDirectLauncher({ stateDir }), hooks: createDirectHooks() };
+  }
+  const self = { manager: createServiceManager(), agentCommand: agentCommand() };
+  return { launcher: createSystemdLauncher({ ...self, shutdownTimeoutMs }), hooks: createSystemdHooks(self) };
+}
+
+async function guestShutdown(
+  { vmm, socket, timeoutMs }: Extract<Command, { kind: "guest_shutdown" }>,
+  output: Output,
+): Promise<ExitCode> {
+  const main = identifyProcess(Number(process.env["MAINPID"]));
+  const table = createProcessTable({ clock: createSystemClock(), pidfds: undefined });
+  return await shutDownGuest({
+    target: { id: process.env[VM_ID_VARIABLE] ?? "", vmm, socket },
+    timeoutMs,
+    vmm: createVmm(),
+    inspectMain: main === undefined ? undefined : () => table.inspect(main),
+    output,
+  });
+}
+
+async function status(
+  { vmId, json, configPath }: Extract<Command, { kind: "status" }>,
+  output: Output,
+): Promise<ExitCode> {
+  const loaded = loadConfiguration({ path: configPath, uid: UID });
+  // An agent that runs on its old configuration while the file is broken can still be looked at.
+  const stateDir = loaded.kind === "loaded" ? loaded.configuration.settings.stateDir : DEFAULTS.state_dir;
+  const table = createProcessTable({ clock: createSystemClock(), pidfds: undefined });
+  return await showStatus({
+    vmId,
+    json,
+    read: () => readStatusFile(stateDir),
+    isAlive: async (agent) => (await table.inspect(agent)).kind !== "dead",
+    now: Date.now,
+    output,
+  });
 }
 
 function surroundings(): Surroundings {
@@ -90,6 +167,7 @@ function surroundings(): Surroundings {
     initName: readIfPossible("/proc/1/comm"),
     cgroupText: readIfPossible("/proc/self/cgroup"),
     invocationId: process.env["INVOCATION_ID"],
+    uid: UID,
   });
 }
 
@@ -107,7 +185,25 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   switch (command.kind) {
     case "run": {
       const source = { path: command.configPath, uid: UID };
-      return await run({ source, surroundings: surroundings(), output, startAgent });
+      const publishReload = createReloadOutcomes(LOCK_DIRECTORY, process.pid);
+      return await run({ source, surroundings: surroundings(), output, startAgent, publishReload });
+    }
+    case "status":
+      return await status(command, output);
+    case "reload":
+      return await reloadAndWait({
+        mainPid: process.env["MAINPID"],
+        readOutcome: (pid) => readReloadOutcome(LOCK_DIRECTORY, pid),
+        hangUp: (pid, signal) => process.kill(pid, signal),
+        output,
+      });
+    case "guest_shutdown":
+      return await guestShutdown(command, output);
+    case "remove_leftovers": {
+      const outcome = await removeLeftovers(command.paths);
+      if (outcome.kind === "done") return EXIT_CODE.ok;
+      output.complain(outcome.error);
+      return EXIT_CODE.failed;
     }
     case "config_check":
       return checkConfiguration({ path: command.configPath, uid: UID }, output);

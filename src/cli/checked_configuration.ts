@@ -15,6 +15,6 @@ export function loadChecked(source: ConfigurationSource, surroundings: Surroundi
   const loaded = loadConfiguration(source);
   if (loaded.kind === "rejected") return loaded;
   const choice = chooseLauncher(loaded.configuration.settings.launcher, surroundings);
-  if (choice.kind === "direct") return loaded;
+  if (choice.kind !== "rejected") return loaded;
   return { kind: "rejected", errors: [`${loaded.path ?? DEFAULT_CONFIGURATION_PATH}: ${choice.error}`] };
 }

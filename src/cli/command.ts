@@ -3,13 +3,23 @@
  * @module
  */
 
+import type { VmId } from "../domain/vm_record.ts";
 import { type AssetName, isAssetName } from "./assets.ts";
+import { type InternalCommand, parseInternalCommand } from "./internal_command.ts";
 
 export type Command =
+  | InternalCommand
   /** `configPath`: undefined is the default path. */
   | { readonly kind: "run"; readonly configPath: string | undefined }
   | { readonly kind: "config_check"; readonly configPath: string | undefined }
   | { readonly kind: "config_show"; readonly configPath: string | undefined }
+  /** `vmId`: undefined is all of them; not judged yet. */
+  | {
+      readonly kind: "status";
+      readonly vmId: VmId | undefined;
+      readonly json: boolean;
+      readonly configPath: string | undefined;
+    }
   | { readonly kind: "assets"; readonly name: AssetName }
   | { readonly kind: "version" }
   | { readonly kind: "help" }
@@ -21,7 +31,10 @@ export type Command =
  * @param configVariable `METALD_CONFIG`; empty means unset, and `--config` goes before it
  */
 export function parseCommand(args: readonly string[], configVariable: string | undefined): Command {
+  const internal = parseInternalCommand(args);
+  if (internal !== undefined) return internal;
   const words: string[] = [];
+  let json = false;
   let configPath = configVariable === "" ? undefined : configVariable;
   for (let index = 0; index < args.length; index += 1) {
     const argument = args[index] ?? "";
@@ -33,10 +46,12 @@ export function parseCommand(args: readonly string[], configVariable: string | u
       if (path === undefined || path === "") return misused("--config must be followed by a path", argument);
       if (argument === "--config") index += 1;
       configPath = path;
-    } else if (argument.startsWith("-")) return misused("there is no such option", argument);
+    } else if (argument === "--json") json = true;
+    else if (argument.startsWith("-")) return misused("there is no such option", argument);
     else words.push(argument);
   }
-  return commandOf(words, configPath);
+  if (words[0] === "status" && words.length <= 2) return { kind: "status", vmId: words[1], json, configPath };
+  return json ? misused("only status has --json", words.join(" ")) : commandOf(words, configPath);
 }
 
 function commandOf(words: readonly string[], configPath: string | undefined): Command {
@@ -56,7 +71,7 @@ function commandOf(words: readonly string[], configPath: string | undefined): Co
       return { kind: "help" };
     default:
       return misused(
-        "the command must be run, config check, config show, assets unit, assets config, version or help",
+        "the command must be run, status, config check, config show, assets unit, assets config, version or help",
         asked,
       );
   }

@@ -11,7 +11,7 @@ import { EXIT_CODE, type ExitCode } from "./exit_code.ts";
 import type { Output } from "./output.ts";
 
 export function checkConfiguration(source: ConfigurationSource, output: Output): ExitCode {
-  const loaded = loadChecked(source, { systemdIsInit: false, insideService: false });
+  const loaded = loadChecked(source, { systemdIsInit: true, insideService: false, isRoot: true });
   if (loaded.kind === "rejected") {
     for (const error of loaded.errors) output.complain(error);
     return EXIT_CODE.configuration;

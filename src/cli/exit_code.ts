@@ -7,6 +7,11 @@
 
 export const EXIT_CODE = {
   ok: 0,
+  /** What was asked for did not come about; of `status`: a VM is not as it is wanted. */
+  failed: 1,
+  /** Of `status`, as of `systemctl status`: the agent does not run, and there is no such VM or no telling. */
+  notRunning: 3,
+  unknownStatus: 4,
   /** The command line is wrong. */
   usage: 64,
   /** A bug. */

@@ -9,6 +9,7 @@ export const HELP = `metald keeps the virtual machines of one host alive.
 
 Usage:
   metald run [--config FILE]            watch and recover the VMs, in the foreground
+  metald status [VM] [--json]           show what the agent knows of the VMs
   metald config check [--config FILE]   name every error of the configuration
   metald config show [--config FILE]    print the configuration in force
   metald assets unit|config             print the service's unit, or a configuration file with every default
@@ -24,4 +25,6 @@ Signals while it runs:
 
 Exit codes:
   0 stopped, 64 wrong use, 70 a bug, 73 no lock to be had, 75 another agent has the registry, 78 wrong configuration
+  of status: 0 all well, 1 a VM is not as it is wanted or the agent may hang, 3 the agent does not run,
+  4 no such VM or no telling
 `;

@@ -52,6 +52,11 @@ export interface RunOptions {
   readonly surroundings: Surroundings;
   readonly output: Output;
   readonly startAgent: (context: AgentContext) => Promise<AgentEnd>;
+  /** Tells whoever asked for a reload what came of it: errors, or the keys that have changed. */
+  readonly publishReload: (outcome: {
+    readonly errors: readonly string[];
+    readonly changed: readonly string[];
+  }) => void;
 }
 
 /** Does not come back after a second signal, nor when something fails that nobody waits for: that ends the process. */
@@ -146,6 +151,7 @@ function reloadOnSignal({ options, configuration, log, report, send }: ReloadCon
     const loaded = loadChecked(options.source, options.surroundings);
     if (loaded.kind === "rejected") {
       for (const error of loaded.errors) report({ type: "configuration_rejected", error });
+      options.publishReload({ errors: loaded.errors, changed: [] });
       return;
     }
     const { policy, settings, document } = loaded.configuration;
@@ -153,6 +159,7 @@ function reloadOnSignal({ options, configuration, log, report, send }: ReloadCon
     inForce = reload.inForce;
     log.setLevel(LEVELS[settings.log.level]);
     send({ kind: "reload", policy, changed: reload.changed });
+    options.publishReload({ errors: [], changed: reload.changed });
   });
 }
 

@@ -148,7 +148,15 @@ test("what is wrong in a record is named by key, rule and value", () => {
       /Cannot use launch\.before_start\[0\]\[0\] as it must be the absolute path/,
     ],
     [launch({ hook_timeout: "10" }), /Cannot use launch\.hook_timeout as it must be a duration/],
-    [launch({ properties: {} }), /Cannot use launch\.properties as the key is unknown: current value is {}/],
+    [launch({ property: {} }), /Cannot use launch\.property as the key is unknown: current value is {}/],
+    [launch({ properties: { User: "x" } }), /Cannot use launch\.properties\.User as User is set by launch\.user/],
+    [
+      launch({ properties: { ExecStartPre: "/x" } }),
+      /launch\.properties\.ExecStartPre as ExecStartPre is metald's own/,
+    ],
+    [launch({ properties: { memory: "1G" } }), /launch\.properties\.memory as its name must be that of a property/],
+    [launch({ properties: { MemoryMax: 5 } }), /launch\.properties\.MemoryMax.* as it must be a list/],
+    [launch({ properties: { DeviceAllow: ["a\nb"] } }), /DeviceAllow\[0\] as it must be a text of one line/],
     [{ ...PLAIN, disks: ["a"] }, /Cannot use disks\[0\]\.path as it must be an absolute path .*: current value is "a"/],
     [
       { ...PLAIN, disks: [{ path: "/a", ro: true }] },
@@ -174,6 +182,15 @@ test("what is wrong in a record is named by key, rule and value", () => {
     ['{"__proto__": {"id": "vm-1"}}', /Cannot use __proto__ as the key is unknown/],
   ];
   for (const [written, pattern] of cases) assert.match(errorsOf(written), pattern);
+});
+
+test("properties of the VM's unit are lists of assignments, and none is no key at all", () => {
+  const properties = { MemoryMax: "2G", DeviceAllow: ["/dev/kvm rw", "/dev/net/tun rw"] };
+  const { launch } = valid({ ...PLAIN, launch: { ...PLAIN.launch, properties } });
+  assert.ok(launch?.kind === "argv");
+  assert.deepEqual(launch.properties, { MemoryMax: ["2G"], DeviceAllow: ["/dev/kvm rw", "/dev/net/tun rw"] });
+  const plain = valid(PLAIN).launch;
+  assert.ok(plain !== undefined && !("properties" in plain));
 });
 
 test("the content hash changes with the meaning and not with formatting, comments or the order of keys", () => {
