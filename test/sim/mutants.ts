@@ -124,6 +124,11 @@ export const MUTANTS: readonly Mutant[] = [
         find: "if (record.desired !== desired) return",
         replace: "if (record.desired === undefined) return",
       },
+      {
+        file: "src/reliability/fleet.ts",
+        find: "if (desired !== record.desired) tracked.act",
+        replace: "if (desired === undefined) tracked.act",
+      },
     ],
   },
   {

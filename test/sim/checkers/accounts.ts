@@ -26,8 +26,9 @@ interface Account {
   /** When what was counted so far was forgiven or lost, with good reason. */
   resetAt: number;
   launchedAt: number;
-  /** When the last attempt began, and when its number was judged. */
+  /** When the last attempt began, and when the present one was announced. */
   attemptedAt: number;
+  announcedAt: number;
 }
 
 const SLACK = 0.98;
@@ -53,6 +54,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         resetAt: 0,
         launchedAt: Number.NEGATIVE_INFINITY,
         attemptedAt: Number.NEGATIVE_INFINITY,
+        announcedAt: Number.NEGATIVE_INFINITY,
       };
       accounts.set(id, account);
     }
@@ -85,7 +87,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
       }
     }
     account.lastAttempt = attempt;
-    account.attemptedAt = host.now;
+    account.attemptedAt = Math.max(account.announcedAt, account.attemptedAt);
     account.resetAt = Number.NEGATIVE_INFINITY;
   };
 
@@ -222,8 +224,12 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         case "recovery_attempting":
           begin(event.vmId, event.attempt);
           return;
+        case "recovery_starting":
+          accountOf(event.vmId).announcedAt = host.now;
+          return;
         case "vm_starting":
           accountOf(event.vmId).isStartSaid = true;
+          accountOf(event.vmId).announcedAt = host.now;
           return;
         case "attempt_failed": {
           end(event.vmId, "a failure", !event.recovery);

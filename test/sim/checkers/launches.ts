@@ -98,6 +98,11 @@ export const watchLaunches: MakeChecker = (world, blame) => {
       }
     },
 
+    onEvent(life, event) {
+      // A record that was deleted and made anew is another.
+      if (event.type === "vm_deleted") life.knowledge.of(event.vmId).migratedContent = undefined;
+    },
+
     onHook(act, vmId) {
       judgeIntent(world, blame, act, vmId, "hook");
     },

@@ -15,6 +15,8 @@ export const watchNotice: MakeChecker = (world, blame) => {
   const { host } = world;
   /** When the agent last said anything of a VM that shows that it looked. */
   const saidAt = new Map<string, number>();
+  /** VMs that it has reported as lost already: their VMM's death is no news. */
+  const lost = new Set<string>();
   /** The main process that it says it watches, by VM. */
   const watchedKeys = new Map<string, string>();
 
@@ -37,6 +39,7 @@ export const watchNotice: MakeChecker = (world, blame) => {
     onExit(process) {
       const { vm } = process;
       if (process.role !== "vmm" || vm === undefined) return;
+      if (lost.has(vm)) return;
       const diedAt = host.now;
       const { detectionIntervalMs, shutdownTimeoutMs } = world.policy.recovery;
       // An act that was under way may wait for its own ends before it looks.
@@ -44,12 +47,20 @@ export const watchNotice: MakeChecker = (world, blame) => {
       world.clock.after(boundMs, () => judge(vm, process, diedAt));
     },
     onLifeBegun(life) {
-      if (world.agent === undefined || world.agent === life) watchedKeys.clear();
+      if (world.agent !== undefined && world.agent !== life) return;
+      watchedKeys.clear();
+      lost.clear();
     },
     onEvent(_life, event) {
+      if (event.type === "orphan_detected") lost.add(event.vmId);
       switch (event.type) {
         case "monitoring_started":
           watchedKeys.set(event.vmId, keyOf(event.process));
+          lost.delete(event.vmId);
+          return;
+        case "recovery_successful":
+        case "health_restored":
+          lost.delete(event.vmId);
           return;
         case "orphan_detected":
         case "attempt_failed":
