@@ -1,0 +1,110 @@
+/**
+ * VMs in units of systemd, on a throw-away host: the contracts of launcher and hooks, and what stopping and rebooting do.
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Box, withBox } from "./box/box.ts";
+import { qemuGuest } from "./qemu_guest.ts";
+import { describeWhere, GCC, QEMU, type Requirement } from "./requires.ts";
+import { waitFor } from "./wait.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const MAIN = join(ROOT, "src/main.ts");
+const SUITES = ["systemd_launcher_test.ts", "systemd_hooks_test.ts"].map((name) => `test/adapters/launcher/${name}`);
+
+const LONG = { timeout: 180_000 };
+
+const BOX: Requirement = {
+  what: "root, for a throw-away host",
+  met: () => process.getuid?.() === 0,
+};
+
+/** How this very runtime runs a script. */
+const RUNTIME = "Deno" in globalThis ? [process.execPath, "run", "-A"] : [process.execPath];
+const TESTER = "Deno" in globalThis ? [process.execPath, "test", "-A", "--no-check"] : [process.execPath, "test"];
+
+describeWhere([BOX], "adapters of systemd", () => {
+  it("launcher and hooks keep their contracts on a host with systemd, and need no message bus", LONG, async () => {
+    await withBox("host", async (box) => {
+      await box.shell("systemctl stop dbus.socket dbus.service");
+      const script = `cd ${ROOT} && exec "$@"`;
+      const suite = await box.run(["/bin/sh", "-euc", script, "suite", ...TESTER, ...SUITES]);
+      assert.equal(suite.code, 0, suite.stdout + suite.stderr);
+      const left = await box.shell("systemctl list-units --all --plain --no-legend 'metald-*' | grep -v slice || true");
+      assert.equal(left, "");
+    });
+  });
+});
+
+/** Installs the agent from the sources, as a service, with the unit it ships. */
+async function install(box: Box): Promise<void> {
+  const program = [...RUNTIME, MAIN].map((word) => `'${word}'`).join(" ");
+  await box.write("/usr/local/bin/metald", `#!/bin/sh\nexec ${program} "$@"\n`, "755");
+  await box.shell(`
+    metald assets unit >/etc/systemd/system/metald.service
+    install -d -m 755 /etc/metald
+    install -d -m 700 /var/lib/metald /var/lib/metald/vms /srv/vms
+    systemctl daemon-reload
+    systemctl enable --now metald.service
+  `);
+}
+
+async function addGuest(box: Box, id: string): Promise<void> {
+  const { argv, socketPath, consolePath, monitorPath } = await qemuGuest("/srv/vms", id);
+  const record = {
+    ...{ id, state: "running", vmm: "qemu", socket: socketPath },
+    launch: { argv, cleanup: [consolePath, monitorPath] },
+    recovery: { shutdown_timeout: "20s" },
+  };
+  await box.write(`/var/lib/metald/vms/${id}.json`, JSON.stringify(record), "600");
+}
+
+async function allHealthy(box: Box, count: number): Promise<void> {
+  let text = "";
+  await waitFor(
+    `${count} healthy VMs`,
+    async () => {
+      text = (await box.run(["metald", "status"])).stdout;
+      return text.includes(`${count} VMs, ${count} healthy`);
+    },
+    () => text,
+  );
+}
+
+const GUESTS = ["vm-a", "vm-b"];
+
+describeWhere([BOX, QEMU, GCC], "guests of a host with systemd", () => {
+  it("are shut down by their own units after the agent when the host reboots, and come back without an alarm", LONG, async () => {
+    await withBox("host", async (box) => {
+      await install(box);
+      for (const id of GUESTS) await addGuest(box, id);
+      await allHealthy(box, GUESTS.length);
+      assert.equal(await box.shell("cat /sys/fs/cgroup/system.slice/metald.service/cgroup.procs | wc -l"), "1");
+
+      await box.reboot();
+      const lines = (await box.journal("-b", "-1", "-o", "cat")).split("\n");
+      const agentStopped = lines.findIndex((line) => line.startsWith("Stopped metald.service"));
+      assert.ok(agentStopped > 0, lines.slice(-60).join("\n"));
+      for (const id of GUESTS) {
+        const asked = lines.indexOf(`asking the guest of ${id} to shut down`);
+        assert.ok(asked > agentStopped, `${id} was asked at line ${asked}, the agent stopped at line ${agentStopped}`);
+        const down = lines.findIndex((line) => line.startsWith(`the guest of ${id} has shut down after`));
+        assert.ok(down > asked, lines.slice(agentStopped).join("\n"));
+      }
+      const after = lines.slice(lines.findIndex((line) => line.startsWith("Stopping metald.service")));
+      assert.deepEqual(
+        after.filter((line) => /starting vm|orphaned|attempting/.test(line)),
+        [],
+      );
+
+      await allHealthy(box, GUESTS.length);
+      const now = await box.journal("-b", "-u", "metald", "-o", "cat");
+      assert.doesNotMatch(now, /orphaned/);
+      for (const id of GUESTS) assert.match(now, new RegExp(`msg="vm started" .*vm_id=${id} `));
+    });
+  });
+});
