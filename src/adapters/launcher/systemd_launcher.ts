@@ -46,6 +46,8 @@ export interface SystemdLauncherOptions {
   readonly agentCommand: readonly string[];
   /** The time a guest is given to shut down where its record does not say. */
   readonly shutdownTimeoutMs: () => number;
+  /** How long a call to `systemd-run` may take before the unit itself is asked. @default 10_000 */
+  readonly startTimeoutMs?: number;
 }
 
 export function createSystemdLauncher(options: SystemdLauncherOptions): Launcher {
@@ -86,7 +88,7 @@ async function startTransient(
   launch: ArgvLaunch,
   incarnation: number,
 ): Promise<LaunchOutcome> {
-  const { manager, agentCommand } = starter;
+  const { manager, agentCommand, startTimeoutMs = START_TIMEOUT_MS } = starter;
   const unit = vmUnitName(record);
   const args = transientVmUnit(record, launch, {
     environment: environmentOf(record, launch, incarnation),
@@ -95,11 +97,11 @@ async function startTransient(
   });
   // The unit of a VM that was killed stays loaded as failed. One that is not loaded makes this fail, which is fine.
   await manager.order(["reset-failed", "--", unit], RESET_TIMEOUT_MS);
-  let end = await manager.runTransient(args, START_TIMEOUT_MS);
+  let end = await manager.runTransient(args, startTimeoutMs);
   if (end.kind === "ended" && /already (loaded|exists)/.test(end.stderr)) {
     const obstacle = await unload(manager, unit);
     if (obstacle !== undefined) return refused(obstacle);
-    end = await manager.runTransient(args, START_TIMEOUT_MS);
+    end = await manager.runTransient(args, startTimeoutMs);
   }
   if (end.kind === "failed") return refused(end.error);
   return await outcomeOf(starter, unit, end, (pid) => readsAs(starter.read, pid, incarnation));

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { createReplacedFile } from "./replaced_file.ts";
@@ -23,15 +23,24 @@ export interface ReloadReading extends ReloadOutcome {
 
 /** @returns what publishes the outcomes of this process's reloads */
 export function createReloadOutcomes(directory: string, pid: number): (outcome: ReloadOutcome) => void {
-  const path = reloadPath(directory, pid);
-  // An earlier process of this number may have left one.
-  rmSync(path, { force: true });
-  const file = createReplacedFile(path);
+  removeOld(directory);
+  const file = createReplacedFile(reloadPath(directory, pid));
   let number = 0;
   return ({ errors, changed }) => {
     number += 1;
     file.replace(`${JSON.stringify({ number, errors, changed })}\n`);
   };
+}
+
+/** Those of agents that are gone, and of an earlier process of this number. One that lives writes its own anew at each reload. */
+function removeOld(directory: string): void {
+  try {
+    for (const name of readdirSync(directory)) {
+      if (/^reload-\d+\.json/.test(name)) rmSync(join(directory, name), { force: true });
+    }
+  } catch {
+    // There is no directory yet, or what is old stays.
+  }
 }
 
 /** Undefined when nothing has been published yet. */

@@ -45,6 +45,8 @@ const NOBODY: Notify = {
 
 function notifyBy(send: SendDatagram, intervalMs: number | undefined): Notify {
   let aliveUntil = Number.NEGATIVE_INFINITY;
+  /** What must be heard and was not taken: a service that is not known to be ready is ended. */
+  let unready = false;
   let unsaid: string | undefined;
   const say = (message: string) => {
     try {
@@ -56,9 +58,13 @@ function notifyBy(send: SendDatagram, intervalMs: number | undefined): Notify {
   const sayStatus = (text: string) => {
     unsaid = say(`STATUS=${text.replace(/[\0-\x1f\x7f]+/g, " ")}`) ? undefined : text;
   };
+  const sayReady = () => {
+    unready = !say("READY=1");
+  };
   return {
-    ready: () => void say("READY=1"),
+    ready: sayReady,
     alive() {
+      if (unready) sayReady();
       if (unsaid !== undefined) sayStatus(unsaid);
       const now = performance.now();
       if (intervalMs === undefined || now < aliveUntil) return;
