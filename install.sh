@@ -11,7 +11,7 @@ export LC_ALL
 unit_name=metald.service
 marker="# metald's own unit: install.sh writes it and replaces it."
 # A version that ends within this time after it said that it is ready counts as one that never was.
-settle_seconds=3
+settle_seconds=2
 
 action=install
 start=yes
@@ -161,7 +161,7 @@ find_source() {
     fail "Cannot install $binary as it must be an executable for $architecture: current value is ${found:-none}"
 }
 
-# The second is a copy of the first, or the same.
+# The second is a copy of the first, or the same: what is verified is what will run.
 verify_checksum() {
   name=$(basename "$1")
   expected=$(sed -n "s/^\([0-9a-f]\{64\}\)[ *]*$name\$/\1/p" "$source/SHA256SUMS")
@@ -263,7 +263,8 @@ main_pid() {
 starts() {
   systemctl daemon-reload
   systemctl reset-failed "$unit_name" 2>/dev/null || true
-  systemctl restart "$unit_name" || return 1
+  started_at=$(date +%s)
+  systemctl restart "$unit_name" 2>/dev/null || return 1
   pid=$(main_pid)
   sleep "$settle_seconds"
   systemctl is-active --quiet "$unit_name" && [ "$(main_pid)" = "$pid" ]
@@ -272,13 +273,14 @@ starts() {
 roll_back() {
   trap '' HUP INT TERM
   trap - EXIT
-  said=$(journalctl --quiet --no-pager --output cat --lines 3 --unit "$unit_name" 2>/dev/null || true)
+  journalctl --sync 2>/dev/null || true
+  said=$(journalctl --quiet --no-pager --output cat --lines 5 --since "@${started_at:-0}" "_SYSTEMD_UNIT=$unit_name" || true)
   systemctl stop "$unit_name" 2>/dev/null || true
   put_files_back
   if [ "$was_enabled" = no ]; then rm -f "$wants"; fi
   systemctl daemon-reload
   systemctl reset-failed "$unit_name" 2>/dev/null || true
-  [ -z "$said" ] || printf '%s\n' "$said" >&2
+  [ -z "$said" ] || printf 'it said last:\n%s\n' "$said" >&2
   if [ -z "$old_version" ]; then
     fail "Cannot install $new_version as it must become ready: it did not, and nothing of it is left but the configuration"
   elif [ "$was_active" = no ]; then
@@ -292,7 +294,6 @@ roll_back() {
 install_metald() {
   find_architecture
   find_source
-  verify_checksum "$binary" "$binary"
   refuse_foreign_unit
   stage
 

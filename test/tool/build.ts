@@ -2,16 +2,11 @@
  * `npm run build`: fills `dist/` with all that is copied onto a host: the binary for each architecture, the installer,
  * and the checksums that it verifies. `dist/metald` is the binary for this machine.
  *
- * The binary takes nothing from the directory it runs in: without the `--no-compile-autoload-*` flags it would load `.env` and
- * `bunfig.toml` from there, and a `preload` in the latter is code that runs as root. Bytecode halves the time to start.
- * https://bun.com/docs/bundler/executables
- *
  * Everything is made in a temporary directory and renamed, so that a running `dist/metald` can be replaced and a failed
  * build leaves the old one.
  * @module
  */
 
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
@@ -27,7 +22,8 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { type Architecture, makeBaseExecutable } from "./base_executable.ts";
-import { ROOT, tool } from "./root.ts";
+import { compile } from "./compile.ts";
+import { ROOT } from "./root.ts";
 
 const ARCHITECTURES: readonly Architecture[] = ["x64", "arm64"];
 const DIST = join(ROOT, "dist");
@@ -35,7 +31,7 @@ const DIST = join(ROOT, "dist");
 mkdirSync(DIST, { recursive: true });
 const work = mkdtempSync(join(DIST, ".build-"));
 try {
-  const binaries = ARCHITECTURES.filter((architecture) => compile(architecture)).map(binaryName);
+  const binaries = ARCHITECTURES.filter(built).map(binaryName);
   linkSync(join(work, binaryName(process.arch)), join(work, "metald"));
   copyFileSync(join(ROOT, "install.sh"), join(work, "install.sh"));
   const files = ["metald", ...binaries, "install.sh"];
@@ -55,25 +51,15 @@ function binaryName(architecture: string): string {
   return `metald-linux-${architecture}`;
 }
 
-/**
- * @returns whether it is there; a foreign one may be unavailable, and then that is said
- * @throws when the compiler fails
- */
-function compile(architecture: Architecture): boolean {
+/** @returns whether it is there; a foreign one may be unavailable, and then that is said */
+function built(architecture: Architecture): boolean {
   const base = makeBaseExecutable(architecture, join(work, `base-${architecture}`));
   if (base.kind === "unavailable") {
     console.log(`${base.reason}\nNot built: ${binaryName(architecture)}`);
     return false;
   }
-  const args = [
-    ...["build", "--compile", "--minify", "--bytecode", "--format=esm", join(ROOT, "src/main.ts")],
-    ...["--outfile", join(work, binaryName(architecture))],
-    ...[`--target=bun-linux-${architecture}`, `--compile-executable-path=${base.path}`],
-    ...["dotenv", "bunfig", "tsconfig", "package-json"].map((what) => `--no-compile-autoload-${what}`),
-    "--compile-exec-argv=--no-addons --no-ffi-cc",
-  ];
-  const { status, stdout, stderr } = spawnSync(tool("bun"), args, { cwd: work, encoding: "utf8" });
-  if (status !== 0) throw new Error(`Cannot build ${binaryName(architecture)}\n${stdout}${stderr}`);
+  const outfile = join(work, binaryName(architecture));
+  compile({ entry: join(ROOT, "src/main.ts"), outfile, architecture, base: base.path });
   return true;
 }
 

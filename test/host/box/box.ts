@@ -109,7 +109,7 @@ export class Box {
   }
 
   async write(path: string, text: string, mode = "644"): Promise<void> {
-    const script = 'umask 077; mkdir -p "$(dirname "$1")"; cat >"$1.part"; chmod "$2" "$1.part"; mv "$1.part" "$1"';
+    const script = 'umask 077; mkdir -p "$(dirname "$1")"; cat >"$1.tmp"; chmod "$2" "$1.tmp"; mv "$1.tmp" "$1"';
     await this.output(["/bin/sh", "-euc", script, "write", path, mode], { input: text });
   }
 
