@@ -9,20 +9,18 @@
  */
 
 import { setTimeout } from "node:timers/promises";
-import { INCARNATION_VARIABLE, type ProcessIdentity } from "../../domain/process.ts";
+import type { ProcessIdentity } from "../../domain/process.ts";
 import { unreachable } from "../../domain/unreachable.ts";
 import type { ArgvLaunch, VmRecord } from "../../domain/vm_record.ts";
 import type { ExitStatus, Launcher, LauncherState, LaunchOutcome, UnitStop } from "../../ports/launcher.ts";
 import { readBootId } from "../process/boot_id.ts";
-import type { BriefEnd } from "../process/brief_program.ts";
-import { unitOf } from "../process/cgroup.ts";
-import { variableOf } from "../process/environment.ts";
 import { createProcFileReader, type ReadProcFile } from "../process/proc_file.ts";
 import { readStat } from "../process/read_process.ts";
 import { endText, type ServiceManager } from "../systemd/manager.ts";
-import { describeUnit, type UnitState, unitActivity } from "../systemd/unit_state.ts";
+import { describeUnit, unitActivity } from "../systemd/unit_state.ts";
 import { launchEnvironment } from "./launch_environment.ts";
 import { transientVmUnit, vmUnitName } from "./transient_vm_unit.ts";
+import { outcomeOf, readsAs, refused, type UnitStarter, unknown } from "./unit_outcome.ts";
 import { findUser } from "./user.ts";
 
 const START_TIMEOUT_MS = 10_000;
@@ -34,11 +32,6 @@ const STOP_TIMEOUT_MS = 120_000;
 /** From the death of a main process to systemd's knowing it. */
 const NEWS_TIMEOUT_MS = 500;
 const NEWS_POLL_MS = 10;
-/** https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html, "Process Exit Codes" */
-const SETUP_CODE_MIN = 200;
-const SETUP_CODE_MAX = 245;
-const ENVIRONMENT_BYTES_MAX = 8 * 1024 * 1024;
-const CGROUP_BYTES_MAX = 16 * 1024;
 
 export interface SystemdLauncherOptions {
   readonly manager: ServiceManager;
@@ -73,10 +66,7 @@ export function createSystemdLauncher(options: SystemdLauncherOptions): Launcher
   };
 }
 
-interface Starter extends SystemdLauncherOptions {
-  readonly bootId: string;
-  readonly read: ReadProcFile;
-}
+type Starter = SystemdLauncherOptions & UnitStarter;
 
 function unitNameOf(record: VmRecord): string {
   return record.launch?.kind === "unit" ? record.launch.unit : vmUnitName(record);
@@ -139,83 +129,6 @@ async function startUnit(starter: Starter, unit: string): Promise<LaunchOutcome>
   return await outcomeOf(starter, unit, end, () => true);
 }
 
-/**
- * What a call that started a unit came to, as the unit itself shows it.
- *
- * @param isOurs whether a process that runs although the call failed is of this launch
- */
-async function outcomeOf(
-  starter: Starter,
-  unit: string,
-  end: BriefEnd,
-  isOurs: (pid: number) => boolean,
-): Promise<LaunchOutcome> {
-  const reading = await starter.manager.show(unit);
-  if (reading.kind === "unknown") return unknown(`${endText(end)}; ${reading.error}`);
-  const { state } = reading;
-  if (state.mainPid !== undefined && !state.hasJob) {
-    const process = identify(starter, unit, state.mainPid);
-    if (process !== undefined && (isOk(end) || isOurs(process.pid))) return { kind: "launched", process };
-  }
-  if (unitActivity(state) !== "idle") return unknown(`${describeUnit(unit, state)}: ${endText(end)}`);
-  if (isOfThisCall(end) && hasRun(state) && state.lastMainPid !== undefined) {
-    // It was started and has ended, and how it ended is for `exitOf` to say.
-    const { lastMainPid: pid, lastMainStartTicks: startTicks } = state;
-    return { kind: "launched", process: { bootId: starter.bootId, pid, startTicks } };
-  }
-  if (state.activeState === "failed") return refused(`${unit} failed: ${howItEnded(state)}`);
-  // No unit, and nobody who said no: the order may still be on its way.
-  if (end.kind !== "ended" || isOk(end) || isBrokenOff(end))
-    return unknown(`${describeUnit(unit, state)}: ${endText(end)}`);
-  return refused(endText(end));
-}
-
-/** A call that systemd refuses says why; one whose program ended before it counted as started says nothing. */
-function isOfThisCall(end: BriefEnd): boolean {
-  return end.kind === "ended" && (end.code === 0 || end.stderr.trim() === "");
-}
-
-/** Whether the program itself has ended, rather than systemd's attempt to start it: that ends with 200 and more. */
-function hasRun({ exit }: UnitState): boolean {
-  return exit !== undefined && (exit.code === undefined || exit.code < SETUP_CODE_MIN || exit.code > SETUP_CODE_MAX);
-}
-
-/** The connection to the service manager ended before its answer came. */
-function isBrokenOff(end: Extract<BriefEnd, { kind: "ended" }>): boolean {
-  return end.code === undefined || /connect|disconnect|timed out|reset by peer|broken pipe|no reply/i.test(end.stderr);
-}
-
-function isOk(end: BriefEnd): boolean {
-  return end.kind === "ended" && end.code === 0;
-}
-
-function howItEnded({ exit, result }: UnitState): string {
-  if (exit?.signal !== undefined) return exit.signal;
-  if (exit?.code !== undefined) return `exit code ${exit.code}`;
-  return result;
-}
-
-/** Undefined when the process has ended meanwhile, or is not in the unit any more. */
-function identify({ read, bootId }: Starter, unit: string, pid: number): ProcessIdentity | undefined {
-  try {
-    const stat = readStat(read, `/proc/${pid}`);
-    if (stat === undefined || stat.state === "Z" || stat.state === "X") return undefined;
-    if (unitOf(read(`/proc/${pid}/cgroup`, CGROUP_BYTES_MAX).toString("utf8")) !== unit) return undefined;
-    return { bootId, pid, startTicks: stat.startTicks };
-  } catch {
-    return undefined;
-  }
-}
-
-function readsAs(read: ReadProcFile, pid: number, incarnation: number): boolean {
-  try {
-    const environment = read(`/proc/${pid}/environ`, ENVIRONMENT_BYTES_MAX);
-    return variableOf(environment, INCARNATION_VARIABLE) === String(incarnation);
-  } catch {
-    return false;
-  }
-}
-
 async function inspect(manager: ServiceManager, unit: string): Promise<LauncherState> {
   const reading = await manager.show(unit);
   if (reading.kind === "unknown") return reading;
@@ -267,12 +180,4 @@ async function stopUnit(manager: ServiceManager, unit: string): Promise<UnitStop
   if (reading.kind === "unknown") return { kind: "failed", error: `${endText(end)}; ${reading.error}` };
   if (unitActivity(reading.state) === "idle" && reading.state.activeState !== "active") return { kind: "stopped" };
   return { kind: "failed", error: `Cannot stop ${describeUnit(unit, reading.state)}: ${endText(end)}` };
-}
-
-function refused(error: string): LaunchOutcome {
-  return { kind: "refused", error };
-}
-
-function unknown(error: string): { readonly kind: "unknown"; readonly error: string } {
-  return { kind: "unknown", error };
 }
