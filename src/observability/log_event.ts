@@ -20,14 +20,20 @@ import { unreachable } from "../domain/unreachable.ts";
 import type { VmmKind } from "../domain/vm_record.ts";
 import type { Report } from "../ports/report.ts";
 import { durationText } from "./duration_text.ts";
+import type { Follow } from "./fleet_traces.ts";
 import type { Log } from "./log.ts";
 import type { Component, LevelName, LogEntry, LogFields } from "./log_record.ts";
 
-/** A report that writes one line per event to `log`. */
-export function reportToLog(log: Log): Report {
+/**
+ * A report that writes one line per event to `log`.
+ *
+ * @param traceIdOf called with each event once, in order; the trace that the event belongs to, or undefined
+ */
+export function reportToLog(log: Log, traceIdOf: Follow = () => undefined): Report {
   return (event) => {
+    const traceId = traceIdOf(event);
     const entry = entryOf(event);
-    if (entry !== undefined) log.log(entry);
+    if (entry !== undefined) log.log({ ...entry, fields: { ...entry.fields, trace_id: traceId } });
   };
 }
 

@@ -1,0 +1,22 @@
+/**
+ * Pushes spans to a collector. A span that could not be sent is lost: the log has the same story.
+ * @module
+ */
+
+import type { Export } from "../periodic_export.ts";
+import type { TracerProvider } from "../trace/tracer_provider.ts";
+import { BODY_BYTES_MAX, type OtlpExportOptions, sendAll } from "./metrics_export.ts";
+import { tracesBodies } from "./traces_json.ts";
+
+export function tracesExport(options: OtlpExportOptions & { readonly tracers: TracerProvider }): Export {
+  const { target, resource, tracers, onOutcome } = options;
+  return {
+    intervalMs: target.intervalMs,
+    timeoutMs: target.timeoutMs,
+    run: async (limits) => {
+      const { spans } = tracers.take();
+      const outcome = await sendAll(tracesBodies(resource, spans, BODY_BYTES_MAX), options, limits);
+      if (outcome !== undefined) onOutcome(outcome);
+    },
+  };
+}
