@@ -14,6 +14,7 @@ import { DEFAULTS } from "./defaults.ts";
 import { type Document, isDocument, leavesOf } from "./key_paths.ts";
 import { absolutePath, duration, flag, oneOf, section } from "./leaves.ts";
 import { HEALTH_NAMES, healthFields, RECOVERY_NAMES, recoveryFields, renamed } from "./policy_sections.ts";
+import { TELEMETRY_KEYS, type TelemetrySettings, telemetryFields, telemetrySettings } from "./telemetry_section.ts";
 
 export interface Settings {
   readonly registryPath: string;
@@ -21,7 +22,7 @@ export interface Settings {
   readonly durableDir: string;
   readonly launcher: "auto" | "systemd" | "direct";
   readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "logfmt" | "json" };
-  readonly telemetry: { readonly textfilePath: string | undefined };
+  readonly telemetry: TelemetrySettings;
 }
 
 export interface Configuration {
@@ -47,15 +48,10 @@ const schema = section({
   state_dir: absolutePath,
   durable_dir: absolutePath,
   log: section({ level: oneOf("debug", "info", "warn", "error"), format: oneOf("logfmt", "json") }),
-  telemetry: section({ otlp: section({}), textfile: section({ path: absolutePath.exactOptional() }) }),
+  telemetry: section(telemetryFields),
 });
 
-const KNOWN_KEYS = [
-  ...leavesOf(DEFAULTS).keys(),
-  ...Object.keys(DEFAULTS),
-  "telemetry.otlp",
-  "telemetry.textfile.path",
-];
+const KNOWN_KEYS = [...leavesOf(DEFAULTS).keys(), ...Object.keys(DEFAULTS), ...TELEMETRY_KEYS];
 
 /** @param written the parsed file; `{}` gives the defaults */
 export function readConfiguration(written: unknown): ConfigurationReading {
@@ -86,7 +82,7 @@ function configurationOf(values: z.infer<typeof schema>, document: Document): Co
       durableDir: values.durable_dir,
       launcher: values.launcher,
       log: values.log,
-      telemetry: { textfilePath: values.telemetry.textfile.path },
+      telemetry: telemetrySettings(values.telemetry),
     },
     document,
   };

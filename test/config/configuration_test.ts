@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { type Configuration, readConfiguration } from "../../src/config/configuration.ts";
 import { DEFAULTS } from "../../src/config/defaults.ts";
 import { parseJsonc } from "../../src/config/jsonc.ts";
+import { telemetrySettings } from "../../src/config/telemetry_section.ts";
 
 function valid(written: unknown): Configuration {
   const reading = readConfiguration(written);
@@ -58,7 +59,7 @@ test("the empty object is a valid configuration, with the documented defaults in
     durableDir: "/var/lib/metald/state",
     launcher: "auto",
     log: { level: "info", format: "logfmt" },
-    telemetry: { textfilePath: undefined },
+    telemetry: telemetrySettings({ otlp: {}, textfile: {} }),
   });
 });
 
@@ -75,7 +76,7 @@ test("everything that is wrong is said at once, naming key, rule and value", () 
     strays: { action: "kill" },
     state_dir: "run",
     log: { level: "loud" },
-    telemetry: { otlp: { endpoint: "http://x" } },
+    telemetry: { otlp: { endpoint: "localhost:4318" }, textfile: { path: "/var/metald.txt" } },
   });
   const expected = [
     /Cannot use enabled as it must be true or false: current value is "yes"/,
@@ -89,7 +90,8 @@ test("everything that is wrong is said at once, naming key, rule and value", () 
     /Cannot use strays\.action as it must be "report": current value is "kill"/,
     /Cannot use state_dir as it must be an absolute path without control characters: current value is "run"/,
     /Cannot use log\.level as it must be one of "debug", "info", "warn", "error": current value is "loud"/,
-    /Cannot use telemetry\.otlp\.endpoint as the key is unknown: current value is "http:\/\/x"/,
+    /Cannot use telemetry\.otlp\.endpoint as it must be a URL with http or https: current value is "localhost:4318"/,
+    /Cannot use telemetry\.textfile\.path as it must be an absolute path that ends in \.prom.*: current value is "\/var/,
   ];
   for (const pattern of expected)
     assert.ok(
