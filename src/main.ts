@@ -50,7 +50,6 @@ import type { Policy } from "./domain/policy.ts";
 import { VM_ID_VARIABLE } from "./domain/process.ts";
 import { unreachable } from "./domain/unreachable.ts";
 import type { Control } from "./ports/control.ts";
-import type { FleetObserver } from "./ports/fleet_observer.ts";
 import type { Hooks } from "./ports/hooks.ts";
 import type { Launcher } from "./ports/launcher.ts";
 import { runReliability } from "./reliability/integration.ts";
@@ -58,9 +57,7 @@ import { runReliability } from "./reliability/integration.ts";
 const UID = process.geteuid?.() ?? -1;
 const LOCK_DIRECTORY = lockDirectory(UID, process.env["XDG_RUNTIME_DIR"]);
 
-const NOBODY_COUNTS: FleetObserver = { attach: () => () => undefined };
-
-async function startAgent({ configuration, control, report, signal }: AgentContext): Promise<AgentEnd> {
+async function startAgent({ configuration, control, fleetObserver, report, signal }: AgentContext): Promise<AgentEnd> {
   const { registryPath, stateDir, durableDir } = configuration.settings;
   const clock = createSystemClock();
   const pidfds = await loadPidfds();
@@ -97,7 +94,7 @@ async function startAgent({ configuration, control, report, signal }: AgentConte
       watchdogPid: process.env["WATCHDOG_PID"],
     }),
     statusBoard: createStatusFile({ stateDir, agent: identifyProcess(process.pid) }),
-    fleetObserver: NOBODY_COUNTS,
+    fleetObserver,
     control: followed,
     report,
   };
@@ -186,7 +183,14 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     case "run": {
       const source = { path: command.configPath, uid: UID };
       const publishReload = createReloadOutcomes(LOCK_DIRECTORY, process.pid);
-      return await run({ source, surroundings: surroundings(), output, startAgent, publishReload });
+      return await run({
+        version: manifest.version,
+        source,
+        surroundings: surroundings(),
+        output,
+        startAgent,
+        publishReload,
+      });
     }
     case "status":
       return await status(command, output);

@@ -18,7 +18,9 @@ import { unreachable } from "../domain/unreachable.ts";
 import { reportToLog } from "../observability/log_event.ts";
 import type { LevelName } from "../observability/log_record.ts";
 import { type StdoutLog, stdoutLog } from "../observability/stdout_log.ts";
+import { createTelemetry, type Telemetry } from "../observability/telemetry.ts";
 import type { Control, ControlRequest } from "../ports/control.ts";
+import type { FleetObserver } from "../ports/fleet_observer.ts";
 import type { Report } from "../ports/report.ts";
 import { loadChecked } from "./checked_configuration.ts";
 import { EXIT_CODE, type ExitCode } from "./exit_code.ts";
@@ -28,6 +30,8 @@ import { reloaded } from "./reload.ts";
 /** A service manager that was promised 5 s must not wait longer, whatever hangs. */
 const STOP_WITHIN_MS = 4_700;
 const FLUSH_WITHIN_MS = 200;
+/** For the last export. */
+const EXPORT_WITHIN_MS = 1_000;
 
 const LEVELS = { debug: "DEBUG", info: "INFO", warn: "WARN", error: "ERROR" } as const satisfies Record<
   Configuration["settings"]["log"]["level"],
@@ -37,6 +41,7 @@ const LEVELS = { debug: "DEBUG", info: "INFO", warn: "WARN", error: "ERROR" } as
 export interface AgentContext {
   readonly configuration: Configuration;
   readonly control: Control;
+  readonly fleetObserver: FleetObserver;
   readonly report: Report;
   /** Aborts when the agent must stop. */
   readonly signal: AbortSignal;
@@ -48,6 +53,7 @@ export type AgentEnd =
   | { readonly kind: "lock_unavailable"; readonly error: string };
 
 export interface RunOptions {
+  readonly version: string;
   readonly source: ConfigurationSource;
   readonly surroundings: Surroundings;
   readonly output: Output;
@@ -68,8 +74,13 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     return EXIT_CODE.configuration;
   }
   const { configuration } = loaded;
-  const log = openLog(configuration);
-  const report = reportToLog(log);
+  const log = openLog(configuration, (count) => report({ type: "log_lines_dropped", count }));
+  const telemetry = openTelemetry(options, configuration, log);
+  const logLine = reportToLog(log, telemetry.follow);
+  const report: Report = (event) => {
+    telemetry.report(event);
+    logLine(event);
+  };
   const failed = (error: unknown): Promise<ExitCode> => reportBug(log, error);
   const end = (error: unknown): void => {
     failed(error).then(process.exit, process.exit);
@@ -85,7 +96,10 @@ export async function run(options: RunOptions): Promise<ExitCode> {
 
   let ended: AgentEnd;
   try {
-    ended = await options.startAgent({ configuration, control: requests.control, report, signal: stop.signal });
+    const { fleetObserver } = telemetry;
+    const context = { configuration, control: requests.control, fleetObserver, report, signal: stop.signal };
+    ended = await options.startAgent(context);
+    await telemetry.stop(EXPORT_WITHIN_MS);
   } catch (error) {
     return await failed(error);
   }
@@ -104,15 +118,14 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   }
 }
 
-function openLog(configuration: Configuration): StdoutLog {
+function openLog(configuration: Configuration, onDropped: (count: number) => void): StdoutLog {
   const { level, format } = configuration.settings.log;
-  const log: StdoutLog = stdoutLog({
-    level: LEVELS[level],
-    format,
-    now: () => wallMs(Date.now()),
-    onDropped: (count) => reportToLog(log)({ type: "log_lines_dropped", count }),
-  });
-  return log;
+  return stdoutLog({ level: LEVELS[level], format, now: () => wallMs(Date.now()), onDropped });
+}
+
+function openTelemetry({ version }: RunOptions, { settings }: Configuration, log: StdoutLog): Telemetry {
+  const { telemetry, registryPath } = settings;
+  return createTelemetry({ ...telemetry, environment: process.env, version, registryPath, log });
 }
 
 /** A bug ends the agent: the service manager starts another, which reads everything from the host. */
