@@ -57,8 +57,9 @@ export interface ActWorld {
   readonly signal: AbortSignal;
   /** Looks at the other VMs first, so that the brake can see. Undefined: force may be used now. */
   forceRefusal(): Promise<BlockedReason | "braked" | undefined>;
-  /** Counts a forced stop, on disk, before it happens. */
-  countForcedStop(): Promise<SaveOutcome>;
+  isBraked(): boolean;
+  /** Counts a forced stop, on disk, before it happens, unless this hour's are used up. */
+  countForcedStop(): Promise<SaveOutcome | { readonly kind: "exhausted" }>;
 }
 
 /** An act's subject. */

@@ -11,8 +11,10 @@ import { unreachable } from "../domain/unreachable.ts";
 import { CLEAN_SHEET, recordSuccess } from "../health/vm_health.ts";
 import { block, unfenceable } from "./blocking.ts";
 import type { Draft } from "./draft.ts";
-import { adopt, startMonitoring, stopMonitoring } from "./monitoring.ts";
+import { leaveExited } from "./loss.ts";
+import { adopt, forgetMain, startMonitoring, stopMonitoring } from "./monitoring.ts";
 import type { Observation, RestartOutcome, StopOutcome } from "./observation.ts";
+import { restartsAfter } from "./orphan.ts";
 import { becomeHealthy } from "./saw_probe.ts";
 import { ABANDONED_PAUSE_MS, endFailedAttempt, enterWaiting, failOpenAttempt, resume } from "./waiting.ts";
 
@@ -32,12 +34,14 @@ export function attemptBegan(draft: Draft, began: Extract<Observation, { type: "
   const { now, record } = draft.situation;
   const { attempt, incarnation } = began;
   stopMonitoring(draft);
+  failOpenAttempt(draft, "abandoned", "its end was not seen", 0);
   draft.set({
     attempts: attempt,
     incarnation,
     ranThisBoot: true,
     deadIncarnation: undefined,
-    openAttempt: { attempt, startedAt: now },
+    openAttempt: { attempt, recovery: draft.vm.loss?.reason !== undefined, startedAt: now },
+    forgiveFailure: false,
     saidBlocked: undefined,
     rememberedRetryAt: undefined,
   });
@@ -65,14 +69,18 @@ export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
       draft.enter({ name: "suspect", since: now });
       return;
     case "found":
-      failOpenAttempt(draft, "abandoned", "another process of the VM was found", 0);
       adopt(draft, outcome.main);
       return;
     case "well_again":
       draft.enter({ name: "suspect", since: now });
       return;
     case "attempt_failed":
-      stopMonitoring(draft);
+      forgetMain(draft);
+      if (outcome.exit !== undefined && !restartsAfter(outcome.exit.status, situation.record.restart)) {
+        failOpenAttempt(draft, outcome.cause, outcome.error, 0);
+        leaveExited(draft, outcome.exit.process, outcome.exit.status?.code);
+        return;
+      }
       endFailedAttempt(draft, outcome.cause, outcome.error);
       if (outcome.cause === "abandoned") draft.set({ notBefore: after(now, ABANDONED_PAUSE_MS) });
       return;

@@ -9,6 +9,7 @@
 import { sleep, sleepUntil } from "../async/deadline.ts";
 import type { BlockedReason, FenceProof } from "../domain/event.ts";
 import type { ProcessFacts, ProcessIdentity } from "../domain/process.ts";
+import { sameProcess } from "../domain/process.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
 import type { VmRecord } from "../domain/vm_record.ts";
@@ -78,6 +79,26 @@ export async function fence(world: ActWorld, record: VmRecord, options: FencingO
     return { kind: "clean", proof, scannedAt: scan.startedAt };
   }
   return { kind: "blocked", reason: "unproven", detail: blockedBy };
+}
+
+/**
+ * Why a main process that lives must not be ended: another one lives beside it, or instead of it, or nobody can tell. Undefined: it is
+ * the only one, or runs under a record that no longer describes it.
+ */
+export async function mainIsAlone(
+  world: ActWorld,
+  record: VmRecord,
+  main: Main,
+): Promise<Extract<Fencing, { kind: "blocked" | "abandoned" }> | undefined> {
+  const scan = await world.scan();
+  if (scan.kind === "unknown") return { kind: "blocked", reason: "unproven", detail: scan.error };
+  const mains = attribute([record], scan.processes, world.users).of.get(record.id)?.mains ?? [];
+  const others = mains.filter((facts) => !sameProcess(facts.identity, main.identity));
+  const [other] = others;
+  if (other === undefined) return undefined;
+  const pids = `${main.identity.pid}, ${others.map((facts) => facts.identity.pid).join(", ")}`;
+  if (mains.length === others.length) return { kind: "abandoned", detail: `its main is pid ${other.identity.pid} now` };
+  return { kind: "blocked", reason: "duplicate", detail: `mains ${pids}` };
 }
 
 /** What a scan says at once; undefined: nothing of it lives but remnants, if any. */

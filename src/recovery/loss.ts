@@ -8,6 +8,7 @@
 import type { DetectionSource, OrphanReason } from "../domain/event.ts";
 import type { ProcessIdentity } from "../domain/process.ts";
 import type { Draft } from "./draft.ts";
+import { isSuspicion } from "./orphan.ts";
 import type { Main } from "./vm.ts";
 
 export function reportOrphan(
@@ -20,7 +21,7 @@ export function reportOrphan(
 ): void {
   const { situation, vm } = draft;
   const at = vm.loss?.at ?? vm.health.failingSince ?? situation.now;
-  draft.set({ loss: { reason, at }, why: evidence });
+  draft.set({ loss: { reason, at, proven: !isSuspicion(reason) || vm.loss?.proven === true }, why: evidence });
   draft.report({
     type: "orphan_detected",
     vmId: situation.record.id,

@@ -9,6 +9,7 @@ import { CLEAN_SHEET } from "../health/vm_health.ts";
 import { block } from "./blocking.ts";
 import type { Draft } from "./draft.ts";
 import type { Main } from "./vm.ts";
+import { failOpenAttempt } from "./waiting.ts";
 
 /** From now on this process is watched, as it is. It owes nothing to the one before it. */
 export function adopt(draft: Draft, main: Main): void {
@@ -16,6 +17,7 @@ export function adopt(draft: Draft, main: Main): void {
   stopMonitoring(draft);
   // What an earlier agent launched, or a shell that we launched turned into, still has to show that its attempt succeeded.
   const attempted = vm.openAttempt !== undefined && main.incarnation === vm.incarnation;
+  if (!attempted) failOpenAttempt(draft, "abandoned", "another process of the VM was found", 0);
   draft.set({
     main,
     health: CLEAN_SHEET,
@@ -62,7 +64,19 @@ export function stopMonitoring(draft: Draft): void {
     vmm: main.runsWith.vmm,
     process: main.identity,
   });
-  draft.set({ main: undefined, health: CLEAN_SHEET, healthySince: undefined, noGuestCount: 0 });
+  forgetMain(draft);
+}
+
+/** The main process of an attempt that failed: nobody said that it was watched. */
+export function forgetMain(draft: Draft): void {
+  draft.set({
+    main: undefined,
+    health: CLEAN_SHEET,
+    healthySince: undefined,
+    noGuestCount: 0,
+    endingMain: false,
+    saidPaused: false,
+  });
 }
 
 /** Its record no longer describes how it runs. It is not restarted for that. */

@@ -39,7 +39,13 @@ export type RestartOutcome =
   | { readonly kind: "found"; readonly main: Main }
   /** The last look before force showed a healthy VM. */
   | { readonly kind: "well_again" }
-  | { readonly kind: "attempt_failed"; readonly cause: AttemptFailure; readonly error: string }
+  | {
+      readonly kind: "attempt_failed";
+      readonly cause: AttemptFailure;
+      readonly error: string;
+      /** Set when what was launched ran and ended by itself. */
+      readonly exit: { readonly process: ProcessIdentity; readonly status: ExitStatus | undefined } | undefined;
+    }
   | { readonly kind: "blocked"; readonly reason: BlockedReason; readonly detail: string }
   | { readonly kind: "unfenceable"; readonly detail: string }
   /** Nothing was done: intent changed or could not be read, the host shuts down, the brake engaged, the agent stops. */
@@ -64,6 +70,8 @@ export type Observation =
   | { readonly type: "record_changed"; readonly contentChanged: boolean; readonly changed: readonly string[] }
   | { readonly type: "restart_began" }
   | { readonly type: "attempt_began"; readonly attempt: number; readonly incarnation: number }
+  /** The act is about to signal the main process. */
+  | { readonly type: "ending_main" }
   | { readonly type: "launched"; readonly main: Main }
   | { readonly type: "restart_ended"; readonly outcome: RestartOutcome }
   | { readonly type: "stop_began" }

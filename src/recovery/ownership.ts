@@ -197,16 +197,21 @@ function namesPath(argv: readonly string[], path: string): boolean {
 }
 
 /**
+ * A longer path is no socket's: https://man7.org/linux/man-pages/man7/unix.7.html. Without this bound the readings of an argument grow
+ * with the square of its length, and anybody may start a process with a long argument.
+ */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+/**
  * The absolute paths that may be meant by one argument: `/a`, `--api-sock=/a`, `unix:/a,server=on`, `socket,path=/a,id=q`. A path may
  * itself contain the separators, so every reading is given.
  */
 function* pathsIn(argument: string): Iterable<string> {
   for (let start = argument.indexOf("/"); start >= 0; start = argument.indexOf("/", start + 1)) {
     if (start > 0 && !"=:,".includes(argument[start - 1] ?? "")) continue;
-    yield argument.slice(start);
-    for (let end = argument.indexOf(",", start); end >= 0; end = argument.indexOf(",", end + 1)) {
-      yield argument.slice(start, end);
-    }
+    const longest = argument.slice(start, start + SOCKET_PATH_BYTES_MAX + 1);
+    if (longest.length <= SOCKET_PATH_BYTES_MAX) yield longest;
+    for (let end = longest.indexOf(","); end >= 0; end = longest.indexOf(",", end + 1)) yield longest.slice(0, end);
   }
 }
 

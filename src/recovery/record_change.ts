@@ -19,14 +19,21 @@ export function recordChanged(draft: Draft, change: Extract<Observation, { type:
   if (!change.contentChanged) return;
   draft.set({ notBefore: undefined });
   // An act under way finds the new record by itself, at its next look at the intent.
-  if (isPhase(vm, "fencing", "starting", "stopping")) return;
+  if (isPhase(vm, "fencing", "starting", "stopping")) {
+    draft.set({ forgiveFailure: vm.openAttempt !== undefined });
+    return;
+  }
+  if (vm.phase.name === "verifying" && vm.openAttempt !== undefined) draft.set({ forgiveFailure: true });
+  // Which of two mains is right no record can tell.
+  if (vm.phase.name === "blocked" && vm.phase.reason === "duplicate") return;
   if (vm.main !== undefined) {
     if (record.desired === "stopped" && record.launch === undefined) {
       block(draft, "no_launch", "desired stopped", undefined);
     } else if (isPhase(vm, "blocked", "stopped", "unfenceable", "failed", "backing_off", "orphaned")) {
       draft.set({ saidBlocked: undefined, attempts: 0 });
-      if (!vm.health.unhealthy && vm.loss === undefined) draft.enter({ name: "verifying", since: now });
-      else if (isPhase(vm, "failed", "backing_off")) enterWaiting(draft);
+      if (record.desired === "stopped" || (!vm.health.unhealthy && vm.loss === undefined)) {
+        draft.enter({ name: "verifying", since: now });
+      } else if (isPhase(vm, "failed", "backing_off")) enterWaiting(draft);
     }
     return;
   }
@@ -46,7 +53,7 @@ export function recordChanged(draft: Draft, change: Extract<Observation, { type:
     saidStarting: undefined,
     rememberedRetryAt: undefined,
     why: undefined,
-    loss: vm.loss ?? { reason: undefined, at: now },
+    loss: vm.loss ?? { reason: undefined, at: now, proven: false },
   });
   enterWaiting(draft);
 }

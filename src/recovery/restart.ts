@@ -18,11 +18,11 @@ import { probe } from "../health/probe.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endOfVm } from "./end_process.ts";
 import type { Fencing } from "./fence.ts";
-import { fence, mainOf, notEnded } from "./fence.ts";
+import { fence, mainIsAlone, mainOf, notEnded } from "./fence.ts";
 import type { ActPurpose } from "./fresh_intent.ts";
 import type { RestartOutcome } from "./observation.ts";
 import { forceForbiddenBy, provesNoGuest } from "./orphan.ts";
-import { attribute, vmmOf } from "./ownership.ts";
+import { attribute, isLeftOver, vmmOf } from "./ownership.ts";
 import type { Main } from "./vm.ts";
 import type { RestartMode } from "./work_wanted.ts";
 
@@ -42,6 +42,7 @@ export interface RestartSubject extends ActSubject {
 const LAUNCH_MAY_LAND_MS = 2_000;
 /** A proof older than this is made anew before the launch. */
 const PROOF_AGE_MAX_MS = 1_000;
+const PROOF_TRIES_MAX = 5;
 const QUESTION_TIMEOUT_MS = 5_000;
 const VERIFY_FIRST_MS = 50;
 const VERIFY_MAX_MS = 1_000;
@@ -103,7 +104,7 @@ class Restart {
     if (result.kind !== "dead" && !(result.kind === "guest" && provesNoGuest(result.state))) {
       return { kind: "abandoned", detail: "the VMM no longer says that no guest runs" };
     }
-    return this.#unlessEnded(await endOfVm(this.#world.ports, this.#current(), main.identity, () => this.#objection()));
+    return await this.#end(main);
   }
 
   /** Ends a living VMM, which the operator allowed and two independent signals ask for. */
@@ -118,7 +119,14 @@ class Restart {
       const objection = await this.#objection("force");
       if (objection !== undefined) return { kind: "abandoned", detail: objection };
       await this.#world.ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
-      if (await diesWithin(this.#world.ports, main.identity, this.#policy().recovery.shutdownTimeoutMs))
+      if (
+        await diesWithin(
+          this.#world.ports,
+          main.identity,
+          this.#policy().recovery.shutdownTimeoutMs,
+          this.#world.signal,
+        )
+      )
         return undefined;
       const still = await this.#confirmSuspicion(main);
       if (still.outcome !== undefined || still.dead) return still.outcome;
@@ -126,10 +134,9 @@ class Restart {
     const objection = await this.#objection("force");
     if (objection !== undefined) return { kind: "abandoned", detail: objection };
     const counted = await this.#world.countForcedStop();
-    if (counted.kind === "failed") return { kind: "blocked", reason: "state_unwritable", detail: counted.error };
-    return this.#unlessEnded(
-      await endOfVm(this.#world.ports, this.#current(), main.identity, () => this.#objection("force")),
-    );
+    if (counted.kind === "failed") return blocked("state_unwritable", counted.error);
+    if (counted.kind === "exhausted") return blocked("forced_stops_exhausted", "force was asked for");
+    return await this.#end(main);
   }
 
   /** One fresh probe: is the pair of signals that permits force still there? */
@@ -216,7 +223,6 @@ class Restart {
   /** From here on it is an attempt, which ends as a success or as a failure. */
   async announce(): Promise<RestartOutcome | undefined> {
     const { clock, processTable } = this.#world.ports;
-    const record = this.#current();
     const launchIntent = {
       attempt: this.#attempt,
       incarnation: this.#incarnation,
@@ -225,10 +231,6 @@ class Restart {
     };
     const saved = await this.#remember(launchIntent, undefined);
     if (saved !== undefined) return saved;
-    if (record.restart === "never") {
-      const once = await this.#world.rememberStartedOnce(record);
-      if (once.kind === "failed") return blocked("state_unwritable", once.error);
-    }
     const objection = await this.#objection();
     if (objection !== undefined) {
       await this.#rememberNoLaunch();
@@ -271,21 +273,21 @@ class Restart {
 
   async launch(): Promise<RestartOutcome | undefined> {
     const { clock, launcher } = this.#world.ports;
-    if (this.#proof === undefined || clock.monotonic() > after(this.#proof.scannedAt, PROOF_AGE_MAX_MS)) {
-      const changed = (await this.proveGone()) ?? (await this.examineDisks());
-      if (changed !== undefined) {
-        if (changed.kind === "found") return changed;
-        return await this.#fail("abandoned", "detail" in changed ? changed.detail : changed.kind);
-      }
-    }
-    const objection = await this.#objection();
-    if (objection !== undefined) return await this.#fail("abandoned", objection);
+    const stale = await this.#renewProof();
+    if (stale !== undefined) return stale;
     const record = this.#current();
+    if (record.restart === "never") {
+      const once = await this.#world.rememberStartedOnce(record);
+      if (once.kind === "failed") return await this.#fail("abandoned", once.error);
+      const again = await this.#renewProof();
+      if (again !== undefined) return again;
+    }
     const launchedAt = clock.monotonic();
     const outcome = await launcher.launch({ record, incarnation: this.#incarnation });
     if (outcome.kind === "refused") return await this.#fail("launch_refused", outcome.error);
     // The intent stays open on disk: whoever tries next knows that something may still land.
-    if (outcome.kind === "unknown") return { kind: "attempt_failed", cause: "launch_unknown", error: outcome.error };
+    if (outcome.kind === "unknown")
+      return { kind: "attempt_failed", cause: "launch_unknown", error: outcome.error, exit: undefined };
     const main: Main = {
       identity: outcome.process,
       launchedByUs: true,
@@ -298,6 +300,23 @@ class Restart {
     // Should this fail, the open intent costs the next agent two seconds, and nothing else.
     await this.#remember(undefined, main);
     return undefined;
+  }
+
+  /** Intent and proof, both as fresh as the host permits: hooks took their time, and so may reading either of them. */
+  async #renewProof(): Promise<RestartOutcome | undefined> {
+    const { clock } = this.#world.ports;
+    const isStale = () =>
+      this.#proof === undefined || clock.monotonic() > after(this.#proof.scannedAt, PROOF_AGE_MAX_MS);
+    for (let tries = 0; tries < PROOF_TRIES_MAX; tries += 1) {
+      const changed = isStale() ? ((await this.proveGone()) ?? (await this.examineDisks())) : undefined;
+      if (changed?.kind === "found") return changed;
+      if (changed !== undefined)
+        return await this.#fail("abandoned", "detail" in changed ? changed.detail : changed.kind);
+      const objection = await this.#objection();
+      if (objection !== undefined) return await this.#fail("abandoned", objection);
+      if (!isStale()) return undefined;
+    }
+    return await this.#fail("abandoned", "the host is too slow to tell what runs on it");
   }
 
   /** Probes until the VM was seen healthy: that, and not the launch, is what an attempt is for. */
@@ -318,11 +337,12 @@ class Restart {
       if (result.kind === "success") return { kind: "healthy", main: await this.#settled(main) };
       if (result.kind === "dead") {
         // A wrapper may end once the VMM runs.
-        const heir = await this.#heir();
+        const heir = await this.#heir(main.incarnation);
         if (heir === undefined) {
           const exit = await launcher.exitOf(this.#current(), main.identity);
           const how = exit?.code !== undefined ? `with code ${exit.code}` : exit?.signal ? `by ${exit.signal}` : "";
-          return await this.#fail("process_died", `the process ended ${how}`.trim());
+          const ended = { process: main.identity, status: exit };
+          return await this.#fail("process_died", `the process ended ${how}`.trim(), ended);
         }
         main = heir;
         this.#world.observe({ type: "launched", main });
@@ -340,15 +360,16 @@ class Restart {
     if (main.runsWith.vmm === "process") return main;
     const facts = await this.#world.ports.processTable.describe(main.identity);
     if (facts !== undefined && vmmOf(facts.exe) !== undefined) return main;
-    return (await this.#heir()) ?? main;
+    return (await this.#heir(undefined)) ?? main;
   }
 
   /** The one main that a scan shows; undefined when there is none, or no telling. */
-  async #heir(): Promise<Main | undefined> {
+  async #heir(deadIncarnation: number | undefined): Promise<Main | undefined> {
     const scan = await this.#world.scan();
     if (scan.kind === "unknown") return undefined;
     const record = this.#current();
-    const mains = attribute([record], scan.processes, this.#world.users).of.get(record.id)?.mains ?? [];
+    const found = attribute([record], scan.processes, this.#world.users).of.get(record.id)?.mains ?? [];
+    const mains = found.filter((facts) => !isLeftOver(facts, deadIncarnation));
     const [main] = mains;
     return main === undefined || mains.length > 1
       ? undefined
@@ -359,6 +380,9 @@ class Restart {
   async #objection(purpose: ActPurpose = "running"): Promise<string | undefined> {
     if (this.#world.signal.aborted) return "the act was called off";
     if (await this.#world.ports.host.isShuttingDown()) return "the host is shutting down";
+    if (purpose === "force" && this.#subject.mode === "force" && this.#world.isBraked()) {
+      return "the mass failure brake is engaged";
+    }
     const intent = await this.#world.freshIntent(purpose);
     if (intent.kind === "no") return intent.detail;
     if (this.#world.signal.aborted) return "the act was called off";
@@ -416,13 +440,19 @@ class Restart {
   async #fail(
     cause: Extract<RestartOutcome, { kind: "attempt_failed" }>["cause"],
     error: string,
+    exit?: Extract<RestartOutcome, { kind: "attempt_failed" }>["exit"],
   ): Promise<RestartOutcome> {
     await this.#remember(undefined, undefined);
-    return { kind: "attempt_failed", cause, error };
+    return { kind: "attempt_failed", cause, error, exit };
   }
 
-  #unlessEnded(ending: Awaited<ReturnType<typeof endOfVm>>): RestartOutcome | undefined {
-    return notEnded(ending);
+  /** Ends a VMM that lives, unless it is not the only one. */
+  async #end(main: Main): Promise<RestartOutcome | undefined> {
+    const record = this.#current();
+    const alone = await mainIsAlone(this.#world, record, main);
+    if (alone !== undefined) return alone;
+    this.#world.observe({ type: "ending_main" });
+    return notEnded(await endOfVm(this.#world.ports, record, main.identity, () => this.#objection("force")));
   }
 }
 

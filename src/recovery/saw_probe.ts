@@ -26,7 +26,7 @@ export function probed(draft: Draft, probe: Extract<Observation, { type: "probed
   const { main } = vm;
   // Health belongs to a process: the answer of another one says nothing about this.
   if (main === undefined || !sameProcess(main.identity, probe.identity)) return;
-  if (isPhase(vm, "fencing", "starting", "stopped")) return;
+  if (isPhase(vm, "fencing", "starting")) return;
   const { result } = probe;
   switch (result.kind) {
     case "success":
@@ -108,7 +108,7 @@ export function becomeHealthy(draft: Draft): void {
   if (main !== undefined && openAttempt !== undefined) {
     const ofProcess = { vmId: record.id, vmm: main.runsWith.vmm, process: main.identity };
     const since = loss?.at ?? openAttempt.startedAt;
-    if (loss?.reason === undefined) {
+    if (!openAttempt.recovery || loss?.reason === undefined) {
       // A first start that succeeded is no recovery: should the VM die now, the first attempt to recover it is immediate.
       draft.set({ attempts: 0 });
       draft.report({ type: "vm_started", ...ofProcess, attempt: openAttempt.attempt, durationMs: now - since });
@@ -132,7 +132,14 @@ export function becomeHealthy(draft: Draft): void {
     });
   }
   draft.endLoss();
-  draft.set({ openAttempt: undefined, healthySince: vm.healthySince ?? now, notBefore: undefined });
+  draft.set({
+    openAttempt: undefined,
+    healthySince: vm.healthySince ?? now,
+    notBefore: undefined,
+    exitedForContent: undefined,
+    forgiveFailure: false,
+    saidPaused: false,
+  });
   draft.enter({ name: "healthy", since: now });
 }
 
@@ -141,7 +148,7 @@ function sawFailure(draft: Draft, main: Main, failure: ProbeFailure, durationMs:
   const { now, record } = situation;
   draft.set({ noGuestCount: 0 });
   // A booting VM is not judged; neither is one that is being shut down, nor one whose bystanders are to be sorted out first.
-  if (isPhase(vm, "stopping") || now < after(main.startedAt, situation.health.startGraceMs)) return;
+  if (isPhase(vm, "stopping", "stopped") || now < after(main.startedAt, situation.health.startGraceMs)) return;
   const { health, verdict } = recordFailure(vm.health, now, situation.health);
   draft.set({ health, healthySince: undefined, why: failure.error });
   if (!vm.health.unhealthy) {
@@ -163,14 +170,18 @@ function sawFailure(draft: Draft, main: Main, failure: ProbeFailure, durationMs:
       threshold: situation.health.failureThreshold,
       layer: failure.layer,
     });
-    if (record.desired !== "stopped" && (vm.loss === undefined || vm.loss.reason === undefined)) {
-      reportOrphan(draft, suspicionOf(failure), failure.error, main, "sweep", undefined);
+    if (record.desired !== "stopped") {
+      // A recovery that goes on became a suspicion: what may be done about it follows from that.
+      if (vm.loss?.reason === undefined)
+        reportOrphan(draft, suspicionOf(failure), failure.error, main, "sweep", undefined);
+      else draft.set({ loss: { ...vm.loss, reason: suspicionOf(failure) } });
     }
   }
   if (record.desired === "stopped") return;
   if (vm.phase.name === "blocked" && vm.phase.reason === "duplicate") return;
   if (!health.unhealthy) {
-    draft.enter({ name: "suspect", since: now });
+    // What waits for its next attempt goes on waiting: a single miss must not put that off.
+    if (!isPhase(vm, "orphaned", "backing_off", "failed", "unfenceable")) draft.enter({ name: "suspect", since: now });
     return;
   }
   suspicionStands(draft, failure);
@@ -221,10 +232,12 @@ function sawGuestState(draft: Draft, main: Main, result: Extract<ProbeResult, { 
   // Somebody's snapshot, a debugger, or a failing disk: restarting is the wrong cure.
   const name = state === "io_error" ? "paused_io" : "paused";
   const silent = name === "paused" && (record.desired === "paused" || situation.leased);
-  if (vm.phase.name !== name && !silent) {
-    draft.report({ type: "vm_paused", vmId: record.id, ioError: name === "paused_io" });
-  }
-  draft.set({ health: CLEAN_SHEET, healthySince: undefined, why: `its VMM says ${result.raw}` });
+  // Said when it begins, or when what excused it is over.
+  const isNew = vm.phase.name !== name || !vm.saidPaused;
+  if (isNew && !silent) draft.report({ type: "vm_paused", vmId: record.id, ioError: name === "paused_io" });
+  // An answer of the API is no success of a guest: a verdict that stands is lifted by successes, as ever.
+  const health = vm.health.unhealthy ? { ...vm.health, consecutiveSuccesses: 0 } : CLEAN_SHEET;
+  draft.set({ health, healthySince: undefined, saidPaused: !silent, why: `its VMM says ${result.raw}` });
   draft.enter({ name, since: now });
 }
 
@@ -232,7 +245,7 @@ function sawGuestState(draft: Draft, main: Main, result: Extract<ProbeResult, { 
 function sawNoGuest(draft: Draft, main: Main, result: Extract<ProbeResult, { kind: "guest" }>): void {
   const { situation, vm } = draft;
   const { now, record } = situation;
-  if (record.desired === "stopped") return;
+  if (record.desired === "stopped" || isPhase(vm, "stopped")) return;
   if (vm.phase.name === "blocked" && vm.phase.reason === "duplicate") return;
   // While it boots, or while somebody is at work on it, an empty VMM is what one expects.
   if (situation.leased || now < after(main.startedAt, situation.health.startGraceMs)) return;
@@ -249,16 +262,15 @@ function sawNoGuest(draft: Draft, main: Main, result: Extract<ProbeResult, { kin
   }
   const waits =
     isPhase(vm, "orphaned", "backing_off", "failed", "unfenceable") ||
-    (vm.phase.name === "blocked" && vm.loss !== undefined);
+    (vm.phase.name === "blocked" && vm.phase.recheckAt !== undefined);
   if (vm.loss?.reason === "guest_not_running" && waits) return;
   if (vm.openAttempt !== undefined) {
     endFailedAttempt(draft, "guest_not_running", evidence);
-    draft.set({ loss: { reason: "guest_not_running", at: vm.loss?.at ?? now } });
+    draft.set({ loss: { reason: "guest_not_running", at: vm.loss?.at ?? now, proven: true } });
     return;
   }
-  if (vm.loss?.reason !== "guest_not_running") {
-    reportOrphan(draft, "guest_not_running", evidence, main, "sweep", undefined);
-  }
+  if (vm.loss?.proven === true) draft.set({ loss: { ...vm.loss, reason: "guest_not_running" } });
+  else reportOrphan(draft, "guest_not_running", evidence, main, "sweep", undefined);
   // What somebody else launched may be empty on purpose: its word is no proof for us.
   if (!main.launchedByUs) block(draft, "data_loss_not_allowed", evidence, undefined);
   else enterWaiting(draft);

@@ -12,7 +12,7 @@ import type { Draft } from "./draft.ts";
 import { leaveExited, reportOrphan } from "./loss.ts";
 import { adopt, stopMonitoring } from "./monitoring.ts";
 import type { Look } from "./observation.ts";
-import { isSuspicion, restartsAfter } from "./orphan.ts";
+import { restartsAfter } from "./orphan.ts";
 import type { Main } from "./vm.ts";
 import { endFailedAttempt, enterWaiting, failOpenAttempt } from "./waiting.ts";
 
@@ -52,7 +52,10 @@ function sawRunning(draft: Draft, main: Main, previousMainDead: boolean): void {
     }
     return;
   }
-  if (known !== undefined && previousMainDead) failOpenAttempt(draft, "process_died", "the process ended", 0);
+  // The VMM that a wrapper started outlives it, and goes on with its attempt.
+  if (known !== undefined && previousMainDead && main.incarnation !== vm.incarnation) {
+    failOpenAttempt(draft, "process_died", "the process ended", 0);
+  }
   adopt(draft, main);
 }
 
@@ -96,17 +99,20 @@ export function sawDead(draft: Draft, look: Extract<Look, { kind: "dead" }>): vo
     draft.enter({ name: "stopped", since: now });
     return;
   }
-  if (ran && !restartsAfter(look.exit, record.restart)) {
+  // How a process ended that an act of ours ended says nothing of its own will.
+  const exit = vm.endingMain ? undefined : look.exit;
+  if (ran && !restartsAfter(exit, record.restart)) {
     failOpenAttempt(draft, "process_died", look.evidence, 0);
-    leaveExited(draft, main?.identity, look.exit?.code);
+    leaveExited(draft, main?.identity, exit?.code);
     return;
   }
   if (!ran) {
-    draft.set({ loss: { reason: undefined, at: now } });
+    draft.set({ loss: { reason: undefined, at: now, proven: false } });
     enterWaiting(draft);
     return;
   }
-  if (vm.loss === undefined || (vm.loss.reason !== undefined && isSuspicion(vm.loss.reason))) {
+  const knownLoss = vm.loss !== undefined && (vm.endingMain || vm.loss.proven || vm.loss.reason === undefined);
+  if (!knownLoss) {
     const reason = look.socketServed ? "process_mismatch" : "process_dead";
     reportOrphan(draft, reason, look.evidence, main, look.detect, look.detectionDelayMs);
   }

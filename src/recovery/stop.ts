@@ -12,7 +12,7 @@ import type { VmRecord } from "../domain/vm_record.ts";
 import type { ShutdownRequest } from "../ports/vmm.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endOfVm } from "./end_process.ts";
-import { fence, notEnded } from "./fence.ts";
+import { fence, mainIsAlone, notEnded } from "./fence.ts";
 import type { StopOutcome } from "./observation.ts";
 import type { Main } from "./vm.ts";
 
@@ -47,6 +47,9 @@ async function endMain(
   objection: () => Promise<string | undefined>,
 ): Promise<StopOutcome | undefined> {
   const { ports } = world;
+  const alone = await mainIsAlone(world, record, main);
+  if (alone !== undefined) return alone;
+  world.observe({ type: "ending_main" });
   const { recovery } = world.policyFor(record);
   const { vmm, socket } = main.runsWith;
   if (vmm === "process" || socket === undefined) {

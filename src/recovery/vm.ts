@@ -28,11 +28,15 @@ export interface Loss {
   /** Undefined: it never ran since the host booted, so this is a first start and no recovery. */
   readonly reason: OrphanReason | undefined;
   readonly at: MonotonicMs;
+  /** A proof of it was reported, though it may be a mere suspicion now: after a restart that went wrong. */
+  readonly proven: boolean;
 }
 
 /** An attempt that was announced and has not ended. */
 export interface OpenAttempt {
   readonly attempt: number;
+  /** False: a first start. */
+  readonly recovery: boolean;
   readonly startedAt: MonotonicMs;
 }
 
@@ -87,9 +91,14 @@ export interface Vm {
   /** The content of the record for which it is to stay exited, or is the source of a finished migration. */
   readonly exitedForContent: string | undefined;
   readonly migratedForContent: string | undefined;
+  /** An act is ending, or has just ended, its main: how that process ends is not its own will. */
+  readonly endingMain: boolean;
+  /** The record changed while an attempt to start an older one was under way: should that fail, it does not count. */
+  readonly forgiveFailure: boolean;
   /** What was said already, so that it is said once. */
   readonly saidBlocked: BlockedReason | undefined;
   readonly saidDiffers: string | undefined;
+  readonly saidPaused: boolean;
   /** The attempt whose beginning was said. */
   readonly saidStarting: number | undefined;
   /** For a person: what keeps it from being healthy. */
@@ -125,7 +134,7 @@ export function rememberedOf(vm: Vm, bootId: string): Omit<RuntimeState, "launch
     recovering:
       loss === undefined || openAttempt === undefined
         ? undefined
-        : { reason: loss.reason, attempt: openAttempt.attempt, since: loss.at },
+        : { reason: openAttempt.recovery ? loss.reason : undefined, attempt: openAttempt.attempt, since: loss.at },
     exitedForContent: vm.exitedForContent,
     migratedForContent: vm.migratedForContent,
   };
@@ -142,8 +151,17 @@ export function newVm(remembered: RuntimeState | undefined, now: MonotonicMs): V
     phase: { name: "pending", since: now, looked: false },
     main: undefined,
     health: CLEAN_SHEET,
-    loss: recovering === undefined ? undefined : { reason: recovering.reason, at: recovering.since },
-    openAttempt: recovering === undefined ? undefined : { attempt: recovering.attempt, startedAt: recovering.since },
+    loss: recovering === undefined ? undefined : { reason: recovering.reason, at: recovering.since, proven: true },
+    openAttempt:
+      recovering === undefined
+        ? undefined
+        : {
+            attempt: recovering.attempt,
+            recovery: recovering.reason !== undefined,
+            startedAt: recovering.since,
+          },
+    endingMain: false,
+    forgiveFailure: false,
     attempts: remembered?.attempts ?? 0,
     incarnation: remembered?.incarnation ?? 0,
     deadIncarnation: undefined,
@@ -158,6 +176,7 @@ export function newVm(remembered: RuntimeState | undefined, now: MonotonicMs): V
     migratedForContent: remembered?.migratedForContent,
     saidBlocked: undefined,
     saidDiffers: undefined,
+    saidPaused: false,
     saidStarting: undefined,
     why: undefined,
   };

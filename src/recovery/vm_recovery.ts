@@ -37,6 +37,9 @@ export function nextVm(vm: Vm, observation: Observation, situation: Situation): 
     case "attempt_began":
       attemptBegan(draft, observation);
       break;
+    case "ending_main":
+      draft.set({ endingMain: true });
+      break;
     case "launched":
       draft.set({ main: observation.main, health: CLEAN_SHEET, noGuestCount: 0 });
       draft.enter({ name: "verifying", since: situation.now });

@@ -21,8 +21,9 @@ export function enterWaiting(draft: Draft): void {
   const { situation, vm } = draft;
   const { now, record, recovery } = situation;
   if (record.desired === "stopped") {
+    // What lives is not stopped because that is wished; the wish for it follows from the phase.
     draft.endLoss();
-    draft.enter({ name: "stopped", since: now });
+    draft.enter({ name: vm.main === undefined ? "stopped" : "verifying", since: now });
   } else if (record.launch === undefined) {
     block(draft, "no_launch", "it does not run", undefined);
   } else if (record.desired === "paused") {
@@ -74,7 +75,7 @@ export function failOpenAttempt(draft: Draft, cause: AttemptFailure, error: stri
   draft.report({
     type: "attempt_failed",
     vmId: situation.record.id,
-    recovery: vm.loss?.reason !== undefined,
+    recovery: vm.openAttempt.recovery,
     attempt: vm.openAttempt.attempt,
     maxRetries: situation.recovery.maxRetries,
     cause,
@@ -91,6 +92,8 @@ export function endFailedAttempt(draft: Draft, cause: AttemptFailure, error: str
     // Not the VM's fault: it keeps its number for the next attempt.
     draft.set({ attempts: Math.max(0, draft.vm.attempts - 1) });
   }
+  // The record that was tried is not the one that is wanted now.
+  if (draft.vm.forgiveFailure) draft.set({ attempts: 0, forgiveFailure: false });
   const failing = draft.vm.openAttempt;
   draft.set({ openAttempt: undefined, why: error });
   const waiting = new Draft(draft.vm, situation);

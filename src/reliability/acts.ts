@@ -3,6 +3,7 @@
  * @module
  */
 
+import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
 import type { BlockedReason } from "../domain/event.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
@@ -25,6 +26,10 @@ import type { TrackedVm } from "./tracked_vm.ts";
 
 /** VMs that are probed before force is used, so that the brake can see. */
 const BYSTANDERS_MAX = 64;
+/** What was seen of a bystander this recently is fresh enough; probing it again would only count its misses twice. */
+const BYSTANDER_AGE_MS = 2_000;
+/** An intent that cannot be read within this permits nothing. */
+const INTENT_TIMEOUT_MS = 5_000;
 /** How often intent is read again because another reading has overtaken it. */
 const FRESH_TRIES_MAX = 5;
 
@@ -89,7 +94,7 @@ export class Acts {
   async #carryOut(tracked: TrackedVm, work: Work, signal: AbortSignal): Promise<void> {
     const { vm, id } = tracked;
     const world = this.#worldOf(tracked, signal);
-    let observation: Observation | undefined;
+    let observation: Extract<Observation, { type: "stop_ended" | "restart_ended" }>;
     if (work.kind === "stop") {
       if (vm.main === undefined) return;
       this.#fleet.apply(tracked, { type: "stop_began" });
@@ -124,8 +129,11 @@ export class Acts {
       if (!this.#fleet.tracked.has(id)) await this.#fleet.memory.forget(id);
       const successor = this.#fleet.tracked.get(id);
       if (successor !== undefined) this.#fleet.reschedule(successor);
+      this.#fleet.wake();
       return;
     }
+    // Every process of it is proven gone, so no launch of the past can land any more.
+    if (observation.type === "stop_ended" && observation.outcome.kind === "stopped") tracked.openIntent = undefined;
     this.#fleet.apply(tracked, observation);
     const { now } = this.#fleet.situation(tracked, this.#fleet.deps.clock.monotonic());
     if (tracked.vm.phase.name === "healthy") {
@@ -133,6 +141,8 @@ export class Acts {
       tracked.spread = true;
       this.#fleet.reschedule(tracked);
     }
+    // While an act is under way nobody listens for the end of its main process.
+    this.#lookout.lookAfterAct(tracked);
     this.#fleet.wake();
   }
 
@@ -142,7 +152,9 @@ export class Acts {
     for (let tries = 0; tries < FRESH_TRIES_MAX; tries += 1) {
       const readings = fleet.registryReadings;
       const beganAt = fleet.deps.clock.monotonic();
-      const intent = await readFreshIntent(fleet.deps, id, tracked.record, purpose, fleet.readings);
+      const reading = readFreshIntent(fleet.deps, id, tracked.record, purpose, fleet.readings);
+      const intent = await withDeadline(fleet.deps.clock, INTENT_TIMEOUT_MS, reading);
+      if (intent === TIMED_OUT) return { kind: "no", detail: "its intent cannot be read in time", read: undefined };
       // Another reading has overtaken this one, so this one is not fresh any more.
       if (readings !== fleet.registryReadings) continue;
       if (intent.read !== undefined && !tracked.deleted) fleet.recordRead(intent.read, beganAt);
@@ -187,11 +199,21 @@ export class Acts {
           launchIntent: memory.launchIntent,
         });
       },
-      rememberStartedOnce: (record) => stateStore.saveStartedOnce(id, record.contentHash),
+      rememberStartedOnce: (record) => {
+        this.#fleet.startedOnce.set(id, record.contentHash);
+        return stateStore.saveStartedOnce(id, record.contentHash);
+      },
       claimDisks: (record) => this.#claimDisks(record),
       observe: (observation) => this.#fleet.apply(tracked, observation),
       forceRefusal: () => this.#forceRefusal(tracked),
-      countForcedStop: () => this.#fleet.memory.countForcedStop(clock.monotonic()),
+      isBraked: () => {
+        this.#fleet.minds(clock.monotonic());
+        return this.#fleet.brake.engaged;
+      },
+      countForcedStop: () => {
+        const { memory, policy } = this.#fleet;
+        return memory.countForcedStop(clock.monotonic(), policy.recovery.maxForcedStops);
+      },
     };
   }
 
@@ -202,9 +224,7 @@ export class Acts {
   #claimDisks(record: VmRecord): VmId | undefined {
     for (const [id, disks] of this.#fleet.diskClaims) {
       const claimant = this.#fleet.tracked.get(id) ?? this.#fleet.acts.get(id);
-      const stands =
-        claimant !== undefined &&
-        (claimant.act !== undefined || claimant.vm.openAttempt !== undefined || claimant.openIntent !== undefined);
+      const stands = claimant !== undefined && mayYetOpenDisks(claimant);
       if (!stands) this.#fleet.diskClaims.delete(id);
       else if (id !== record.id && conflict(disks, record.disks)) return id;
     }
@@ -213,8 +233,9 @@ export class Acts {
   }
 
   async #forceRefusal(tracked: TrackedVm): Promise<BlockedReason | "braked" | undefined> {
+    const seenSince = after(this.#fleet.deps.clock.monotonic(), -BYSTANDER_AGE_MS);
     const bystanders = [...this.#fleet.tracked.values()].filter(
-      (other) => other !== tracked && this.#fleet.mayProbe(other),
+      (other) => other !== tracked && this.#fleet.mayProbe(other) && other.probedAt < seenSince,
     );
     const chosen = sample(bystanders, BYSTANDERS_MAX, () => this.#fleet.deps.random.next());
     await Promise.all(chosen.map((other) => this.#lookout.probe(other)));
@@ -223,6 +244,13 @@ export class Acts {
     if (this.#fleet.brake.engaged) return "braked";
     const { maxForcedStops } = this.#fleet.policy.recovery;
     return this.#fleet.memory.forcedStopsLastHour(now) >= maxForcedStops ? "forced_stops_exhausted" : undefined;
+  }
+
+  /** Ends those acts at their next safe point that the policy no longer permits. */
+  abortForbidden(): void {
+    for (const { act, policy } of this.#fleet.acts.values()) {
+      if (!this.#fleet.policy.enabled || !policy.recovery.enabled) act?.controller.abort();
+    }
   }
 
   /** Ends every act at its next safe point, and begins no more. Resolves when all have ended. */
@@ -247,4 +275,9 @@ function sample<T>(items: readonly T[], countMax: number, chance: () => number):
 /** Whether two VMs name the same disk, and at least one of them wants it for itself. */
 function conflict(a: readonly Disk[], b: readonly Disk[]): boolean {
   return a.some((disk) => b.some((other) => other.path === disk.path && !(other.shared && disk.shared)));
+}
+
+/** Whether a VM that was examined for its disks may open them without showing it yet. */
+function mayYetOpenDisks({ act, vm, openIntent }: TrackedVm): boolean {
+  return act !== undefined || vm.openAttempt !== undefined || (openIntent !== undefined && vm.main === undefined);
 }

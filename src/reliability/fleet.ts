@@ -18,7 +18,6 @@ import type { Brake } from "../recovery/brake.ts";
 import { nextBrake, RELEASED } from "../recovery/brake.ts";
 import { FirstReadings } from "../recovery/holding.ts";
 import type { Observation } from "../recovery/observation.ts";
-import { isSuspicion } from "../recovery/orphan.ts";
 import type { Situation } from "../recovery/vm.ts";
 import { isPhase, rememberedOf } from "../recovery/vm.ts";
 import { nextVm } from "../recovery/vm_recovery.ts";
@@ -60,12 +59,13 @@ export class Fleet {
   readonly acts = new Map<VmId, TrackedVm>();
   /** Disks that VMs were examined for and may not have opened yet. */
   readonly diskClaims = new Map<VmId, readonly Disk[]>();
+  /** Contents of `restart: never` records that were started already. */
+  readonly startedOnce: Map<VmId, string>;
   /** VMs that should run, and those of them that are suspect or blocked. */
   readonly expected = new Set<VmId>();
   readonly suspects = new Set<VmId>();
   readonly healthy = new Set<VmId>();
   readonly #rememberedVms: Map<VmId, RuntimeState>;
-  readonly #startedOnce: ReadonlyMap<VmId, string>;
   readonly wake: () => void;
   readonly fail: (error: unknown) => void;
   readonly #onExitNotice: (tracked: TrackedVm) => void;
@@ -81,11 +81,11 @@ export class Fleet {
     this.memory = memory;
     this.policy = options.policy;
     this.#rememberedVms = new Map(options.rememberedVms);
-    this.#startedOnce = options.startedOnce;
+    this.startedOnce = new Map(options.startedOnce);
     this.wake = options.wake;
     this.fail = options.fail;
     this.#onExitNotice = options.onExitNotice;
-    this.scanner = new Scanner(deps.processTable);
+    this.scanner = new Scanner(deps.clock, deps.processTable);
     this.holdings = new Holdings(deps, this.readings);
   }
 
@@ -94,7 +94,7 @@ export class Fleet {
     const tracked = new TrackedVm(record, this.policy, this.#rememberedVms.get(record.id), now);
     // It tells of the VM that an earlier agent knew; should the record be deleted and created anew, that is another VM.
     this.#rememberedVms.delete(record.id);
-    const once = this.#startedOnce.get(record.id);
+    const once = this.startedOnce.get(record.id);
     if (record.restart === "never" && once !== undefined) tracked.vm = { ...tracked.vm, exitedForContent: once };
     this.tracked.set(record.id, tracked);
     if (tracked.openIntent !== undefined) this.diskClaims.set(record.id, record.disks);
@@ -154,7 +154,7 @@ export class Fleet {
     const { desired } = tracked.record;
     tracked.apply(this.policy, record);
     // The act serves another wish; a restart that is verifying has nothing left to lose.
-    if (desired !== record.desired) tracked.act?.controller.abort();
+    if (desired !== record.desired || !tracked.policy.recovery.enabled) tracked.act?.controller.abort();
     this.apply(tracked, { type: "record_changed", contentChanged: true, changed });
   }
 
@@ -169,7 +169,8 @@ export class Fleet {
     if (step.vm.phase !== before.phase || step.vm.main !== before.main || step.vm.why !== before.why)
       this.revision += 1;
     if (step.vm.main !== before.main) this.#mainChanged(tracked, now);
-    if (step.vm.phase !== before.phase || observation.type === "record_changed") this.#count(tracked);
+    const sameHealth = step.vm.health.unhealthy === before.health.unhealthy && step.vm.main === before.main;
+    if (step.vm.phase !== before.phase || !sameHealth || observation.type === "record_changed") this.#count(tracked);
     if (tracked.act === undefined) this.#note(tracked);
     this.reschedule(tracked);
   }
@@ -193,6 +194,7 @@ export class Fleet {
     tracked.unwatch = undefined;
     tracked.knownSince = now;
     if (main === undefined) return;
+    if (tracked.openIntent?.intent.incarnation === main.incarnation) tracked.openIntent = undefined;
     tracked.spread = false;
     tracked.nextProbeAt = firstProbeAt(tracked, now, this.deps.random.next());
     tracked.unwatch = this.deps.processEvents.watch(main.identity, () => {
@@ -213,9 +215,9 @@ export class Fleet {
     const { id, record, vm } = tracked;
     if (record.desired === "running") this.expected.add(id);
     else this.expected.delete(id);
-    const reason = vm.loss?.reason;
-    const waitsForForce = vm.phase.name === "orphaned" && reason !== undefined && isSuspicion(reason);
-    if (record.desired === "running" && (isPhase(vm, "suspect", "blocked") || waitsForForce)) this.suspects.add(id);
+    // One that is being ended by force, or waits for it, is as suspect as before.
+    const unhealthy = vm.main !== undefined && vm.health.unhealthy;
+    if (record.desired === "running" && (isPhase(vm, "suspect", "blocked") || unhealthy)) this.suspects.add(id);
     else this.suspects.delete(id);
     if (vm.phase.name === "healthy") this.healthy.add(id);
     else this.healthy.delete(id);

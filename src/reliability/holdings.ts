@@ -5,6 +5,7 @@
  * @module
  */
 
+import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
 import type { VmId } from "../domain/vm_record.ts";
@@ -17,6 +18,7 @@ import { judgeHolding, NOT_HELD, readingKey } from "../recovery/holding.ts";
 
 /** A hold this old is said again, this often. */
 const REMINDER_MS = 3_600_000;
+const LISTING_TIMEOUT_MS = 10_000;
 
 export class Holdings {
   readonly #ports: Omit<IntentPorts, "registry"> & { readonly report: Report };
@@ -39,7 +41,9 @@ export class Holdings {
 
   /** Reads all holds and leases; what cannot be read stays as it was. */
   async refresh(): Promise<void> {
-    const reading = await this.#ports.intent.list();
+    const { clock, intent } = this.#ports;
+    const reading = await withDeadline(clock, LISTING_TIMEOUT_MS, intent.list());
+    if (reading === TIMED_OUT) return;
     if (reading.kind === "unreadable") {
       this.#sayMalformed([{ path: reading.path, error: reading.error, vmId: undefined }], this.#saidMalformed);
       return;

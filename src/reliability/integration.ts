@@ -36,6 +36,7 @@ export type ReliabilityEnd =
 /** An idle loop turns at least this often, so that the watchdog can tell idle from hung. */
 const IDLE_TURN_MS = 10_000;
 const HOLDINGS_REFRESH_MS = 5_000;
+const HOLDINGS_AGAIN_MS = 50;
 /** When the agent stops: for acts to reach a safe point, and for what is known to reach the disk. Together under 5 s. */
 const ACTS_END_WITHIN_MS = 3_500;
 const FLUSH_WITHIN_MS = 500;
@@ -80,6 +81,7 @@ class Loop {
   readonly #reader: RegistryReader;
   #holdingsAt: number = 0;
   #lateSaidAt: number = Number.NEGATIVE_INFINITY;
+  #refreshingHoldings = false;
   #publishedAt: number = Number.NEGATIVE_INFINITY;
   #publishedRevision = -1;
   #status = "";
@@ -163,7 +165,8 @@ class Loop {
 
   async #turns(): Promise<void> {
     const { clock, notify, report, version, launcher } = this.#deps;
-    if (this.#fleet.policy.enabled) await this.#firstLook();
+    if (this.#fleet.policy.enabled) await this.#unlessAborted(this.#firstLook());
+    if (this.#signal.aborted) return;
     const vms = [...this.#fleet.tracked.values()];
     const adopted = vms.filter((tracked) => tracked.vm.main !== undefined).length;
     report({ type: "subsystem_started", version, launcher: launcher.kind, vms: vms.length, adopted });
@@ -175,6 +178,15 @@ class Loop {
       const now = clock.monotonic();
       await this.#untilWoken(Math.max(now, Math.min(this.#nextAt(), now + IDLE_TURN_MS)));
     }
+  }
+
+  /** Waits for a task, but not longer than the agent is to run. */
+  async #unlessAborted(task: Promise<void>): Promise<void> {
+    const aborted = new Promise<void>((resolve) => {
+      if (this.#signal.aborted) resolve();
+      else this.#signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([task, aborted]);
   }
 
   async #firstLook(): Promise<void> {
@@ -244,7 +256,17 @@ class Loop {
 
   async #refreshHoldings(): Promise<void> {
     const { holdings, policy, tracked } = this.#fleet;
-    await holdings.refresh();
+    if (this.#refreshingHoldings) {
+      // An older reading must not win over a newer one.
+      this.#holdingsAt = this.#deps.clock.monotonic() + HOLDINGS_AGAIN_MS;
+      return;
+    }
+    this.#refreshingHoldings = true;
+    try {
+      await holdings.refresh();
+    } finally {
+      this.#refreshingHoldings = false;
+    }
     for (const each of tracked.values()) this.#judgeHolding(each);
     const now = this.#deps.clock.monotonic();
     // The end of an expiry is no event, so what exists is looked at again soon.
@@ -268,6 +290,7 @@ class Loop {
     if (request.kind === "reload") {
       fleet.policy = request.policy;
       for (const tracked of fleet.tracked.values()) tracked.apply(fleet.policy, tracked.record);
+      this.#acts.abortForbidden();
       this.#deps.report({ type: "configuration_reloaded", changed: request.changed });
     } else {
       this.#sayStates();

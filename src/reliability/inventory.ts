@@ -15,7 +15,7 @@ import type { InvalidRecord, ReadRecord, RegistryListing, UnreadableRegistry } f
 export interface Inventory {
   /** Records in force, by id. */
   readonly records: ReadonlyMap<VmId, VmRecord>;
-  /** Paths that are refused, with why: what was reported. */
+  /** What is refused, by id or, where the name gives none, by path, with why: what was reported. */
   readonly invalid: ReadonlyMap<string, string>;
   /** Why the registry could not be believed at the last look; undefined: it could. */
   readonly unreadable: string | undefined;
@@ -65,8 +65,8 @@ export function mergeListing(
   for (const id of deleted) kept.delete(id);
   const stillInvalid = new Map<string, string>();
   for (const entry of listing.entries) {
-    const error = entry.kind === "invalid" ? inventory.invalid.get(entry.path) : undefined;
-    if (entry.kind === "invalid" && error !== undefined) stillInvalid.set(entry.path, error);
+    const error = entry.kind === "invalid" ? inventory.invalid.get(placeOf(entry)) : undefined;
+    if (entry.kind === "invalid" && error !== undefined) stillInvalid.set(placeOf(entry), error);
   }
   const change = mergeEntries({ records: kept, invalid: stillInvalid, unreadable: undefined }, listing.entries);
   return { ...change, deleted, readableAgain: inventory.unreadable !== undefined };
@@ -82,11 +82,13 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
   const newlyInvalid: InvalidRecord[] = [];
   for (const entry of entries) {
     if (entry.kind === "invalid") {
-      if (invalid.get(entry.path) !== entry.error) newlyInvalid.push(entry);
-      invalid.set(entry.path, entry.error);
+      const place = placeOf(entry);
+      if (invalid.get(place) !== entry.error) newlyInvalid.push(entry);
+      invalid.set(place, entry.error);
       continue;
     }
     read.push(entry);
+    invalid.delete(entry.id);
     const known = records.get(entry.id);
     if (known === undefined) created.push(entry);
     else if (known.contentHash !== entry.record.contentHash) changed.push(entry);
@@ -103,6 +105,10 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
     newlyUnreadable: undefined,
     readableAgain: false,
   };
+}
+
+function placeOf(entry: InvalidRecord): string {
+  return entry.id ?? entry.path;
 }
 
 function unreadable(inventory: Inventory, path: string, error: string): InventoryChange {

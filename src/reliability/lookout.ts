@@ -52,6 +52,10 @@ export class Lookout {
     if (now >= this.sweepAt && !this.#sweeping) this.#fleet.background(this.sweep());
   }
 
+  lookAfterAct(tracked: TrackedVm): void {
+    if (tracked.vm.main !== undefined) this.#fleet.background(this.#lookAtMain(tracked, "event"));
+  }
+
   exitNoticed(tracked: TrackedVm): void {
     this.#fleet.background(this.#lookAtMain(tracked, "event"));
   }
@@ -79,13 +83,11 @@ export class Lookout {
       }),
     );
     tracked.probing = false;
+    tracked.probedAt = this.#fleet.deps.clock.monotonic();
     // An act that began meanwhile looks for itself.
     if (tracked.act !== undefined || tracked.deleted || !this.#fleet.policy.enabled) return;
-    if (result.kind === "dead") {
-      await this.#lookAtMain(tracked, "sweep");
-      return;
-    }
-    this.#fleet.apply(tracked, { type: "probed", identity: main.identity, result, durationMs });
+    if (result.kind === "dead") await this.#lookAtMain(tracked, "sweep");
+    else this.#fleet.apply(tracked, { type: "probed", identity: main.identity, result, durationMs });
     if (tracked.vm.main === undefined || !sameProcess(tracked.vm.main.identity, main.identity)) return;
     const periodMs = probePeriodMs(tracked);
     const share = tracked.spread || tracked.vm.phase.name !== "healthy" ? 1 : this.#fleet.deps.random.next();

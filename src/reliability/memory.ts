@@ -24,6 +24,7 @@ export class Memory {
   /** The text of what is on disk, or on its way there. */
   readonly #saved = new Map<VmId, string>();
   readonly #queued = new Map<VmId, RuntimeState>();
+  readonly #draining = new Set<VmId>();
   readonly #underWay = new Map<VmId, Promise<SaveOutcome>>();
   #forcedStops: readonly MonotonicMs[] = [];
   #saidUnwritable = false;
@@ -44,24 +45,24 @@ export class Memory {
     const text = JSON.stringify(state);
     if (this.#saved.get(id) === text) return;
     this.#saved.set(id, text);
-    const idle = !this.#underWay.has(id) && !this.#queued.has(id);
     this.#queued.set(id, state);
-    if (idle) void this.#drain(id);
+    if (!this.#draining.has(id)) void this.#drain(id);
   }
 
   /** Saves before it resolves. */
   async save(id: VmId, state: RuntimeState): Promise<SaveOutcome> {
     this.#queued.delete(id);
     this.#saved.set(id, JSON.stringify(state));
-    await this.#underWay.get(id);
     return await this.#write(id, state);
   }
 
   async forget(id: VmId): Promise<void> {
     this.#queued.delete(id);
     this.#saved.delete(id);
-    await this.#underWay.get(id);
-    await this.#store.forgetVm(id);
+    await this.#inOrder(id, async () => {
+      await this.#store.forgetVm(id);
+      return { kind: "saved" };
+    });
   }
 
   /** Resolves when nothing waits to be written. */
@@ -73,7 +74,12 @@ export class Memory {
     return this.#forcedStops.filter((at) => at > after(now, -HOUR_MS)).length;
   }
 
-  async countForcedStop(now: MonotonicMs): Promise<SaveOutcome> {
+  /** Checks and counts in one step, since several may ask at the same time. */
+  async countForcedStop(
+    now: MonotonicMs,
+    forcedStopsMax: number,
+  ): Promise<SaveOutcome | { readonly kind: "exhausted" }> {
+    if (this.forcedStopsLastHour(now) >= forcedStopsMax) return { kind: "exhausted" };
     this.#forcedStops = [...this.#forcedStops.filter((at) => at > after(now, -HOUR_MS)), now];
     return await this.saveHost(false);
   }
@@ -85,25 +91,44 @@ export class Memory {
 
   /** The record is the last good one from now on, should the one on disk cease to parse. */
   async saveLastGood(id: VmId, source: string): Promise<void> {
-    this.#said(await this.#store.saveLastGood(id, source));
+    this.#said(await this.#inOrder(id, () => this.#store.saveLastGood(id, source)));
+  }
+
+  async forgetLastGood(id: VmId): Promise<void> {
+    await this.#inOrder(id, async () => {
+      await this.#store.forgetLastGood(id);
+      return { kind: "saved" };
+    });
   }
 
   async #drain(id: VmId): Promise<void> {
+    this.#draining.add(id);
     for (let state = this.#queued.get(id); state !== undefined; state = this.#queued.get(id)) {
       this.#queued.delete(id);
-      const saved = await this.#write(id, state);
-      // Not on disk: the next note of the same state must not be taken for a repetition.
-      if (saved.kind === "failed") this.#saved.delete(id);
+      await this.#write(id, state);
     }
+    this.#draining.delete(id);
   }
 
   async #write(id: VmId, state: RuntimeState): Promise<SaveOutcome> {
-    const write = this.#pool.run(() => this.#store.saveVm(id, state));
-    this.#underWay.set(id, write);
+    const saved = this.#said(await this.#inOrder(id, () => this.#store.saveVm(id, state)));
+    // Not on disk: the next note of the same state must not be taken for a repetition.
+    if (saved.kind === "failed") this.#saved.delete(id);
+    return saved;
+  }
+
+  /** Runs what touches the files of one VM after what was begun for it before. */
+  async #inOrder(id: VmId, write: () => Promise<SaveOutcome>): Promise<SaveOutcome> {
+    const before = this.#underWay.get(id);
+    const run = this.#pool.run(async () => {
+      await before;
+      return await write();
+    });
+    this.#underWay.set(id, run);
     try {
-      return this.#said(await write);
+      return await run;
     } finally {
-      if (this.#underWay.get(id) === write) this.#underWay.delete(id);
+      if (this.#underWay.get(id) === run) this.#underWay.delete(id);
     }
   }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import type { VmId, VmRecord } from "../domain/vm_record.ts";
 import type { Fleet } from "./fleet.ts";
@@ -16,6 +17,7 @@ const HINT_GATHER_MS = 50;
 const HINTS_MAX = 16;
 /** A listing that failed is tried again after this. */
 const RETRY_LISTING_MS = 5_000;
+const LISTING_TIMEOUT_MS = 10_000;
 
 export class RegistryReader {
   readonly #fleet: Fleet;
@@ -75,29 +77,41 @@ export class RegistryReader {
   async readRegistry(ids: readonly VmId[] | undefined): Promise<void> {
     const { clock } = this.#fleet.deps;
     this.#reading = true;
-    const beganAt = clock.monotonic();
     try {
-      const change = (ids === undefined ? undefined : await this.#readSome(ids)) ?? (await this.#readAll());
-      this.#applyInventory(change, beganAt);
-      const unreadable = change.inventory.unreadable !== undefined;
-      if (!unreadable) this.lastSuccessAt = beganAt;
-      if (ids === undefined || unreadable) {
-        const waitMs = unreadable ? RETRY_LISTING_MS : this.#fleet.policy.reconcileIntervalMs;
-        this.listAt = clock.monotonic() + Math.min(waitMs, this.#fleet.policy.reconcileIntervalMs);
-      }
+      const beganAt = clock.monotonic();
+      const some = ids === undefined ? undefined : await this.#readSome(ids);
+      if (some !== undefined) this.#applyInventory(some, beganAt);
+      else await this.#readAll();
     } finally {
       this.#reading = false;
     }
-    if (this.#inventory.unreadable === undefined) this.believeRegistry = false;
     this.#fleet.wake();
   }
 
-  async #readAll(): Promise<InventoryChange> {
-    const { registry } = this.#fleet.deps;
+  async #readAll(): Promise<void> {
+    const { clock, registry } = this.#fleet.deps;
     this.#takeHints();
     this.listAt = NEVER;
     const believed = this.believeRegistry;
-    return mergeListing(this.#inventory, await registry.list(), registry.path, believed);
+    const beganAt = clock.monotonic();
+    const listing = await withDeadline(clock, LISTING_TIMEOUT_MS, registry.list());
+    const { path } = registry;
+    const change = mergeListing(
+      this.#inventory,
+      listing === TIMED_OUT ? { kind: "unreadable", path, error: "it did not answer in time" } : listing,
+      path,
+      believed,
+    );
+    this.#applyInventory(change, beganAt);
+    const { reconcileIntervalMs } = this.#fleet.policy;
+    const readable = change.inventory.unreadable === undefined;
+    if (readable) {
+      this.lastSuccessAt = beganAt;
+      if (believed) this.believeRegistry = false;
+    }
+    // Somebody may have asked for the next listing while this one was under way.
+    const waitMs = readable ? reconcileIntervalMs : Math.min(RETRY_LISTING_MS, reconcileIntervalMs);
+    this.listAt = Math.min(this.listAt, clock.monotonic() + waitMs);
   }
 
   async #readSome(ids: readonly VmId[]): Promise<InventoryChange | undefined> {
@@ -109,7 +123,7 @@ export class RegistryReader {
   }
 
   #applyInventory(change: InventoryChange, beganAt: MonotonicMs): void {
-    const { registry, report, stateStore } = this.#fleet.deps;
+    const { registry, report } = this.#fleet.deps;
     this.#inventory = change.inventory;
     this.#fleet.registryReadings += 1;
     if (change.newlyUnreadable !== undefined) report({ type: "registry_unreadable", ...change.newlyUnreadable });
@@ -123,7 +137,7 @@ export class RegistryReader {
     // Not only those that changed since the last listing: an act may have read another version in between.
     for (const entry of change.read) this.#fleet.recordRead(entry, beganAt);
     for (const { id, source } of change.created) this.#fleet.background(this.#fleet.memory.saveLastGood(id, source));
-    for (const id of change.deleted) this.#fleet.background(stateStore.forgetLastGood(id));
+    for (const id of change.deleted) this.#fleet.background(this.#fleet.memory.forgetLastGood(id));
     if (change.created.length > 0) this.#onCreated();
   }
 }

@@ -4,14 +4,20 @@
  * @module
  */
 
+import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { ProcessScan, ProcessTable } from "../ports/process_table.ts";
 
+const SCAN_TIMEOUT_MS = 30_000;
+
 export class Scanner {
+  readonly #clock: Clock;
   readonly #processTable: ProcessTable;
   #running: Promise<ProcessScan> | undefined;
   #next: Promise<ProcessScan> | undefined;
 
-  constructor(processTable: ProcessTable) {
+  constructor(clock: Clock, processTable: ProcessTable) {
+    this.#clock = clock;
     this.#processTable = processTable;
   }
 
@@ -26,7 +32,10 @@ export class Scanner {
 
   #begin(): Promise<ProcessScan> {
     this.#next = undefined;
-    const scan = this.#processTable.scan();
+    const scan = withDeadline(this.#clock, SCAN_TIMEOUT_MS, this.#processTable.scan()).then(
+      (outcome): ProcessScan =>
+        outcome === TIMED_OUT ? { kind: "unknown", error: "the process table did not answer in time" } : outcome,
+    );
     this.#running = scan;
     const end = () => {
       if (this.#running === scan) this.#running = undefined;

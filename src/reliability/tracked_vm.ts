@@ -35,6 +35,8 @@ export class TrackedVm {
   probing = false;
   looking = false;
   nextProbeAt: MonotonicMs;
+  /** When the last probe ended. */
+  probedAt: number = Number.NEGATIVE_INFINITY;
   /** The first interval is cut at random, so that the probes of many VMs spread evenly. */
   spread = false;
   /** Since when what is known is known: a scan that began earlier says nothing new. */
