@@ -18,9 +18,8 @@ export interface VmDraw {
   readonly spec: RecordSpec;
 }
 
-/** @param countMax fewer VMs fail in simpler stories; 8 for measurements */
-export function drawVms(random: SimRandom, countMax: number = VMS_MAX): VmDraw[] {
-  const count = countMax < VMS_MAX ? countMax : 1 + random.int(VMS_MAX);
+export function drawVms(random: SimRandom): VmDraw[] {
+  const count = 1 + random.int(VMS_MAX);
   return Array.from({ length: count }, (_, index) => drawVm(random, index));
 }
 
