@@ -68,9 +68,8 @@ export class World {
   violation: Violation | undefined;
   /** The agent that the service manager runs; undefined while none does. */
   agent: AgentLife | undefined;
-  /** When the last clean stop ended, the last kill happened. */
+  /** When the last clean stop ended. */
   cleanStopAt = Number.NEGATIVE_INFINITY;
-  killedAt = Number.NEGATIVE_INFINITY;
   /** The liveness phase has begun: nothing strikes any more. */
   areFaultsOver = false;
   /** Sees what the present agent reports, beside the checkers. */
@@ -187,7 +186,6 @@ export class World {
   killAgent(life: AgentLife, restartMs?: number): void {
     if (life.isDead) return;
     this.log.write("agent killed", String(life.number));
-    this.killedAt = this.clock.now;
     this.#endLife(life, "killed");
     if (this.agent !== life) return;
     this.agent = undefined;
