@@ -78,33 +78,43 @@ async function allHealthy(box: Box, count: number): Promise<void> {
 const GUESTS = ["vm-a", "vm-b"];
 
 describeWhere([BOX, QEMU, GCC], "guests of a host with systemd", () => {
-  it("are shut down by their own units after the agent when the host reboots, and come back without an alarm", LONG, async () => {
-    await withBox("host", async (box) => {
-      await install(box);
-      for (const id of GUESTS) await addGuest(box, id);
-      await allHealthy(box, GUESTS.length);
-      assert.equal(await box.shell("cat /sys/fs/cgroup/system.slice/metald.service/cgroup.procs | wc -l"), "1");
+  it(
+    "are shut down by their own units after the agent when the host reboots, and come back without an alarm",
+    LONG,
+    async () => {
+      await withBox("host", async (box) => {
+        await install(box);
+        // An agent that ends at once would be the first to end whatever the order.
+        await box.write("/etc/systemd/system/metald.service.d/slow.conf", "[Service]\nExecStop=/bin/sleep 2\n");
+        await box.shell("systemctl daemon-reload");
+        for (const id of GUESTS) await addGuest(box, id);
+        await allHealthy(box, GUESTS.length);
+        assert.equal(await box.shell("cat /sys/fs/cgroup/system.slice/metald.service/cgroup.procs | wc -l"), "1");
 
-      await box.reboot();
-      const lines = (await box.journal("-b", "-1", "-o", "cat")).split("\n");
-      const agentStopped = lines.findIndex((line) => line.startsWith("Stopped metald.service"));
-      assert.ok(agentStopped > 0, lines.slice(-60).join("\n"));
-      for (const id of GUESTS) {
-        const asked = lines.indexOf(`asking the guest of ${id} to shut down`);
-        assert.ok(asked > agentStopped, `${id} was asked at line ${asked}, the agent stopped at line ${agentStopped}`);
-        const down = lines.findIndex((line) => line.startsWith(`the guest of ${id} has shut down after`));
-        assert.ok(down > asked, lines.slice(agentStopped).join("\n"));
-      }
-      const after = lines.slice(lines.findIndex((line) => line.startsWith("Stopping metald.service")));
-      assert.deepEqual(
-        after.filter((line) => /starting vm|orphaned|attempting/.test(line)),
-        [],
-      );
+        await box.reboot();
+        const lines = (await box.journal("-b", "-1", "-o", "cat")).split("\n");
+        const agentStopped = lines.findIndex((line) => line.startsWith("Stopped metald.service"));
+        assert.ok(agentStopped > 0, lines.slice(-60).join("\n"));
+        for (const id of GUESTS) {
+          const asked = lines.indexOf(`asking the guest of ${id} to shut down`);
+          assert.ok(
+            asked > agentStopped,
+            `${id} was asked at line ${asked}, the agent stopped at line ${agentStopped}`,
+          );
+          const down = lines.findIndex((line) => line.startsWith(`the guest of ${id} has shut down after`));
+          assert.ok(down > asked, lines.slice(agentStopped).join("\n"));
+        }
+        const after = lines.slice(lines.findIndex((line) => line.startsWith("Stopping metald.service")));
+        assert.deepEqual(
+          after.filter((line) => /starting vm|orphaned|attempting/.test(line)),
+          [],
+        );
 
-      await allHealthy(box, GUESTS.length);
-      const now = await box.journal("-b", "-u", "metald", "-o", "cat");
-      assert.doesNotMatch(now, /orphaned/);
-      for (const id of GUESTS) assert.match(now, new RegExp(`msg="vm started" .*vm_id=${id} `));
-    });
-  });
+        await allHealthy(box, GUESTS.length);
+        const now = await box.journal("-b", "-u", "metald", "-o", "cat");
+        assert.doesNotMatch(now, /orphaned/);
+        for (const id of GUESTS) assert.match(now, new RegExp(`msg="vm started" .*vm_id=${id} `));
+      });
+    },
+  );
 });
