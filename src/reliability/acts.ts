@@ -28,6 +28,8 @@ import type { TrackedVm } from "./tracked_vm.ts";
 const BYSTANDERS_MAX = 64;
 /** What was seen of a bystander this recently is fresh enough; probing it again would only count its misses twice. */
 const BYSTANDER_AGE_MS = 2_000;
+/** A launch whose end is unknown shows itself within this, or never: longer than the service manager lets a job wait. */
+const LAUNCH_LANDS_WITHIN_MS = 300_000;
 /** An intent that cannot be read within this permits nothing. */
 const INTENT_TIMEOUT_MS = 5_000;
 /** How often intent is read again because another reading has overtaken it. */
@@ -224,7 +226,7 @@ export class Acts {
   #claimDisks(record: VmRecord): VmId | undefined {
     for (const [id, disks] of this.#fleet.diskClaims) {
       const claimant = this.#fleet.tracked.get(id) ?? this.#fleet.acts.get(id);
-      const stands = claimant !== undefined && mayYetOpenDisks(claimant);
+      const stands = claimant !== undefined && mayYetOpenDisks(claimant, this.#fleet.deps.clock.monotonic());
       if (!stands) this.#fleet.diskClaims.delete(id);
       else if (id !== record.id && conflict(disks, record.disks)) return id;
     }
@@ -278,6 +280,7 @@ function conflict(a: readonly Disk[], b: readonly Disk[]): boolean {
 }
 
 /** Whether a VM that was examined for its disks may open them without showing it yet. */
-function mayYetOpenDisks({ act, vm, openIntent }: TrackedVm): boolean {
-  return act !== undefined || vm.openAttempt !== undefined || (openIntent !== undefined && vm.main === undefined);
+function mayYetOpenDisks({ act, vm, openIntent }: TrackedVm, now: MonotonicMs): boolean {
+  const mayLand = openIntent !== undefined && now < after(openIntent.foundAt, LAUNCH_LANDS_WITHIN_MS);
+  return act !== undefined || vm.openAttempt !== undefined || (mayLand && vm.main === undefined);
 }

@@ -201,11 +201,22 @@ const SIGHTS: Readonly<Record<string, (story: Story, words: Words) => void>> = {
   /** `healthy`, `slow`: how the act ends with the main that it launched. */
   healthy: (story) => story.end({ kind: "healthy", main: story.main }),
   slow: (story) => story.end({ kind: "slow", main: story.main }),
-  found: (story, [pid]) => story.end({ kind: "found", main: story.grownUp(Number(pid)) }),
+  /** `found 9`: the act finds that somebody else has started the VM. */
+  found: (story, [pid]) => {
+    const main = story.grownUp(Number(pid), { launchedByUs: false, incarnation: undefined });
+    story.end({ kind: "found", main });
+  },
   well: (story) => story.end({ kind: "well_again" }),
-  /** `fails process_died`: an announced attempt ends. */
-  fails: (story, [cause = ""]) =>
-    story.end({ kind: "attempt_failed", cause: cause as AttemptFailure, error: `because of ${cause}` }),
+  /** `ending`: an act is about to signal the main process. */
+  ending: (story) => story.observe({ type: "ending_main" }),
+  /** `fails process_died [0|1|unknown]`: an announced attempt ends; the exit code is that of what was launched. */
+  fails: (story, [cause = "", ...how]) =>
+    story.end({
+      kind: "attempt_failed",
+      cause: cause as AttemptFailure,
+      error: `because of ${cause}`,
+      exit: cause === "process_died" ? { process: identityOf(8), status: exitIn(how) } : undefined,
+    }),
   blocked: (story, [reason = ""]) =>
     story.end({ kind: "blocked", reason: reason as BlockedReason, detail: "seen by the act" }),
   unfenceable: (story) => story.end({ kind: "unfenceable", detail: "it survives SIGKILL" }),

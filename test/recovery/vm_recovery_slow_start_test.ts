@@ -82,7 +82,7 @@ story(
       "miss pair",
       "backing_off",
       "force retry in 10s",
-      "health_check_failed#3 marked_unhealthy orphan_detected:socket_unreachable recovery_failed:timeout",
+      "health_check_failed#3 marked_unhealthy orphan_detected:socket_unreachable start_failed:timeout",
     ],
     ["begin", "fencing", "", "recovery_starting#2"],
     ["attempt", "starting", "", "monitoring_stopped recovery_attempting#2"],

@@ -41,7 +41,7 @@ story("desired stopped is carried out on a suspected, a blocked and a paused VM"
     "health_check_failed#3 marked_unhealthy orphan_detected:socket_unreachable recovery_blocked:data_loss_not_allowed",
   ],
   ["miss socket", "blocked:data_loss_not_allowed", "", ""],
-  ["desire stopped", "blocked:data_loss_not_allowed", "stop", ""],
+  ["desire stopped", "verifying", "stop", ""],
   ["stopping", "stopping", "", ""],
   ["stopped", "stopped", "", "monitoring_stopped vm_stopped"],
 ]);
@@ -102,18 +102,13 @@ story("a VM that waits, or whose breaker is open, is stopped at once", {}, [
     "try 8",
     "backing_off",
     "start retry in 10s",
-    "recovery_starting#1 recovery_attempting#1 monitoring_stopped recovery_failed:process_died",
+    "recovery_starting#1 recovery_attempting#1 recovery_failed:process_died",
   ],
   ["desire stopped", "stopped", "", "vm_stopped"],
   ["desire running", "pending", "start", ""],
-  ["try 9", "backing_off", "start retry in 10s", "vm_starting#1 monitoring_stopped start_failed:process_died"],
-  ["try 10", "backing_off", "start retry in 20s", "vm_starting#2 monitoring_stopped start_failed:process_died"],
-  [
-    "try 11",
-    "failed",
-    "start rearm in 300s",
-    "vm_starting#3 monitoring_stopped start_failed:process_died recovery_exhausted",
-  ],
+  ["try 9", "backing_off", "start retry in 10s", "vm_starting#1 start_failed:process_died"],
+  ["try 10", "backing_off", "start retry in 20s", "vm_starting#2 start_failed:process_died"],
+  ["try 11", "failed", "start rearm in 300s", "vm_starting#3 start_failed:process_died recovery_exhausted"],
   ["desire stopped", "stopped", "", "vm_stopped"],
 ]);
 

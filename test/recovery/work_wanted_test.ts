@@ -27,7 +27,7 @@ function inPhase(name: VmPhase, change: { main?: boolean; foreign?: boolean; rea
   const phase = phases[name] ?? ({ name, since } as Phase);
   const main: Main | undefined =
     change.main === true ? story.mainOf(7, { launchedByUs: change.foreign !== true }) : undefined;
-  const loss = change.reason === undefined ? undefined : { reason: change.reason, at: since };
+  const loss = change.reason === undefined ? undefined : { reason: change.reason, at: since, proven: true };
   story.vm = { ...story.vm, phase, main, loss };
   return story;
 }

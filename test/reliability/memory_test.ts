@@ -150,7 +150,7 @@ test("forced stops count for an hour, over a restart of the agent, and are on di
   const store = new SlowStore();
   const { memory } = memoryOver(store);
   memory.restore({ bootId: BOOT_ID, cleanStop: false, forcedStops: [monotonicMs(1_000)] });
-  await memory.countForcedStop(monotonicMs(2_000));
+  await memory.countForcedStop(monotonicMs(2_000), 5);
   assert.deepEqual(store.host?.forcedStops, [1_000, 2_000]);
   assert.equal(memory.forcedStopsLastHour(monotonicMs(2_000)), 2);
   assert.equal(memory.forcedStopsLastHour(monotonicMs(3_601_000)), 1);
@@ -160,7 +160,7 @@ test("forced stops count for an hour, over a restart of the agent, and are on di
 test("a clean stop is written with what is known of forced stops", async () => {
   const store = new SlowStore();
   const { memory } = memoryOver(store);
-  await memory.countForcedStop(monotonicMs(5));
+  await memory.countForcedStop(monotonicMs(5), 5);
   await memory.saveHost(true);
   assert.deepEqual(store.host, { bootId: BOOT_ID, cleanStop: true, forcedStops: [5] });
 });

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { monotonicMs } from "../../src/domain/time.ts";
 import type { ProcessScan, ProcessTable } from "../../src/ports/process_table.ts";
 import { Scanner } from "../../src/reliability/scanner.ts";
+import { FakeClock } from "../async/fake_clock.ts";
 import { BOOT_ID } from "../recovery/examples.ts";
 
 /** A process table whose scans end when they are told to; the number of a scan stands in `startedAt`. */
@@ -52,7 +53,7 @@ async function settle(): Promise<void> {
 
 test("whoever asks while a scan is under way gets the next one, and all of them the same", async () => {
   const table = new SlowTable();
-  const scanner = new Scanner(table);
+  const scanner = new Scanner(new FakeClock(), table);
   const first = scanner.scan();
   const late = [scanner.scan(), scanner.scan(), scanner.scan()];
   assert.equal(table.begun, 1);
@@ -66,7 +67,7 @@ test("whoever asks while a scan is under way gets the next one, and all of them 
 
 test("whoever asks after the next one has begun gets the one after that", async () => {
   const table = new SlowTable();
-  const scanner = new Scanner(table);
+  const scanner = new Scanner(new FakeClock(), table);
   const first = scanner.scan();
   const second = scanner.scan();
   table.end(1);
@@ -82,7 +83,7 @@ test("whoever asks after the next one has begun gets the one after that", async 
 
 test("an idle scanner begins at once", async () => {
   const table = new SlowTable();
-  const scanner = new Scanner(table);
+  const scanner = new Scanner(new FakeClock(), table);
   const first = scanner.scan();
   table.end(1);
   await first;
@@ -95,7 +96,7 @@ test("an idle scanner begins at once", async () => {
 
 test("a scan that fails fails those who share it, and not those who asked later", async () => {
   const table = new SlowTable();
-  const scanner = new Scanner(table);
+  const scanner = new Scanner(new FakeClock(), table);
   const first = scanner.scan();
   const second = scanner.scan();
   table.fail(1);
