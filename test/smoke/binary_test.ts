@@ -5,13 +5,14 @@
 
 import assert from "node:assert/strict";
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { Agent } from "../demo/agent.ts";
 import { endProcess, markedProcesses } from "../demo/marked_processes.ts";
+import { listeningSockets } from "../host/listening_sockets.ts";
 import { ROOT } from "../tool/root.ts";
 
 const BINARY = join(ROOT, "dist/metald");
@@ -150,22 +151,3 @@ test("an agent that was killed finds its VM again and starts no second one", asy
     }
   });
 });
-
-/** Lines of `/proc/<pid>/net` about sockets of this process that listen, on any address or path. */
-function listeningSockets(pid: number): string[] {
-  const own = new Set<string>();
-  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
-    if (inode !== undefined) own.add(inode);
-  }
-  const rows = (table: string) => readFileSync(`/proc/${pid}/net/${table}`, "utf8").trim().split("\n").slice(1);
-  const internet = ["tcp", "tcp6", "udp", "udp6"]
-    .flatMap(rows)
-    .filter((row) => own.has(row.trim().split(/\s+/)[9] ?? ""));
-  // Flags of a listening unix socket: __SO_ACCEPTCON.
-  const unix = rows("unix").filter((row) => {
-    const [, , , flags, , , inode = ""] = row.trim().split(/\s+/);
-    return flags === "00010000" && own.has(inode);
-  });
-  return [...internet, ...unix];
-}
