@@ -18,7 +18,7 @@ import type { Brake } from "../recovery/brake.ts";
 import { nextBrake, RELEASED } from "../recovery/brake.ts";
 import { FirstReadings } from "../recovery/holding.ts";
 import type { Observation } from "../recovery/observation.ts";
-import type { Situation } from "../recovery/vm.ts";
+import type { Situation, Vm } from "../recovery/vm.ts";
 import { isPhase, rememberedOf } from "../recovery/vm.ts";
 import { nextVm } from "../recovery/vm_recovery.ts";
 import type { Work } from "../recovery/work_wanted.ts";
@@ -171,7 +171,7 @@ export class Fleet {
     if (step.vm.main !== before.main) this.#mainChanged(tracked, now);
     const sameHealth = step.vm.health.unhealthy === before.health.unhealthy && step.vm.main === before.main;
     if (step.vm.phase !== before.phase || !sameHealth || observation.type === "record_changed") this.#count(tracked);
-    if (tracked.act === undefined) this.#note(tracked);
+    if (tracked.act === undefined && isWorthNoting(before, step.vm)) this.#note(tracked);
     this.reschedule(tracked);
   }
 
@@ -271,4 +271,18 @@ export class Fleet {
   background(task: Promise<void>): void {
     task.catch((error: unknown) => this.fail(error));
   }
+}
+
+/** Whether a successor would need to know of a step. Most steps are probes of healthy VMs, and change nothing of that. */
+function isWorthNoting(before: Vm, now: Vm): boolean {
+  return (
+    before.phase !== now.phase ||
+    before.main !== now.main ||
+    before.loss !== now.loss ||
+    before.openAttempt !== now.openAttempt ||
+    before.attempts !== now.attempts ||
+    before.incarnation !== now.incarnation ||
+    before.exitedForContent !== now.exitedForContent ||
+    before.migratedForContent !== now.migratedForContent
+  );
 }

@@ -171,6 +171,7 @@ class Loop {
     const adopted = vms.filter((tracked) => tracked.vm.main !== undefined).length;
     report({ type: "subsystem_started", version, launcher: launcher.kind, vms: vms.length, adopted });
     notify.ready();
+    this.#signal.addEventListener("abort", () => this.#alarm.wake(), { once: true });
     while (!this.#signal.aborted) {
       if (this.#fleet.policy.enabled) this.#turn();
       this.#publishStatus();
@@ -234,7 +235,6 @@ class Loop {
     await new Promise<void>((resolve) => {
       const end = () => {
         cancel();
-        this.#signal.removeEventListener("abort", end);
         this.#alarm.wake = () => undefined;
         resolve();
       };
@@ -243,8 +243,6 @@ class Loop {
         end();
       });
       this.#alarm.wake = end;
-      this.#signal.addEventListener("abort", end, { once: true });
-      if (this.#signal.aborted) end();
     });
     const now = clock.monotonic();
     const lagMs = now - due;

@@ -112,7 +112,10 @@ export class Lookout {
       if (seen.kind !== "dead") return;
       const { socket } = main.runsWith;
       const [exit, served] = await Promise.all([
-        launcher.exitOf(tracked.record, main.identity),
+        // Where the code decides nothing, a question to the service manager would only delay the report.
+        tracked.record.restart === "always" && launcher.kind === "systemd"
+          ? undefined
+          : launcher.exitOf(tracked.record, main.identity),
         socket === undefined ? "missing" : vmm.socketState(socket, SOCKET_GLANCE_MS),
       ]);
       if (tracked.vm.main === undefined || !sameProcess(tracked.vm.main.identity, main.identity)) return;

@@ -105,10 +105,9 @@ export class RegistryReader {
     this.#applyInventory(change, beganAt);
     const { reconcileIntervalMs } = this.#fleet.policy;
     const readable = change.inventory.unreadable === undefined;
-    if (readable) {
-      this.lastSuccessAt = beganAt;
-      if (believed) this.believeRegistry = false;
-    }
+    if (readable) this.lastSuccessAt = beganAt;
+    // A confirmation is about what the operator sees now, not about what an unreadable registry turns into later.
+    if (believed) this.believeRegistry = false;
     // Somebody may have asked for the next listing while this one was under way.
     const waitMs = readable ? reconcileIntervalMs : Math.min(RETRY_LISTING_MS, reconcileIntervalMs);
     this.listAt = Math.min(this.listAt, clock.monotonic() + waitMs);
