@@ -126,8 +126,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: "src/reliability/fleet.ts",
-        find: "if (desired !== record.desired) tracked.act",
-        replace: "if (desired === undefined) tracked.act",
+        find: "if (desired !== record.desired ||",
+        replace: "if (desired === undefined ||",
       },
     ],
   },

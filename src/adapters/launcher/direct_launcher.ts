@@ -75,6 +75,9 @@ async function launch(starter: Starter, { record, incarnation }: LaunchRequest):
   if (plan.kind === "unit") {
     return { kind: "refused", error: `Cannot start unit ${plan.unit} as this needs the systemd launcher` };
   }
+  if (Object.keys(plan.properties ?? {}).length > 0) {
+    return { kind: "refused", error: "Cannot give unit properties to a process as this needs the systemd launcher" };
+  }
   const command = commandOf(plan);
   if (command.kind === "refused") return command;
   const [program = ""] = plan.argv;
