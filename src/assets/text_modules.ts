@@ -12,3 +12,8 @@ declare module "*.jsonc" {
   const text: string;
   export default text;
 }
+
+declare module "*.yaml" {
+  const text: string;
+  export default text;
+}

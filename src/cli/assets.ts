@@ -3,7 +3,9 @@
  * @module
  */
 
+import alerts from "../assets/alerts.yaml" with { type: "text" };
 import config from "../assets/config.jsonc" with { type: "text" };
+import dashboard from "../assets/dashboard.json" with { type: "json" };
 import unit from "../assets/metald.service" with { type: "text" };
 import { EXIT_CODE, type ExitCode } from "./exit_code.ts";
 import type { Output } from "./output.ts";
@@ -13,6 +15,10 @@ export const ASSETS = {
   unit,
   /** The configuration file, with every default. */
   config,
+  /** Rules for Prometheus. */
+  alerts,
+  /** A dashboard for Grafana. */
+  dashboard: `${JSON.stringify(dashboard, undefined, 2)}\n`,
 } as const;
 
 export type AssetName = keyof typeof ASSETS;

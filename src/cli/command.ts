@@ -71,7 +71,7 @@ function commandOf(words: readonly string[], configPath: string | undefined): Co
       return { kind: "help" };
     default:
       return misused(
-        "the command must be run, status, config check, config show, assets unit, assets config, version or help",
+        "the command must be run, status, config check, config show, assets unit|config|alerts|dashboard, version or help",
         asked,
       );
   }

@@ -13,6 +13,7 @@ Usage:
   metald config check [--config FILE]   name every error of the configuration
   metald config show [--config FILE]    print the configuration in force
   metald assets unit|config             print the service's unit, or a configuration file with every default
+  metald assets alerts|dashboard        print alert rules for Prometheus, or a dashboard for Grafana
   metald version
   metald help
 

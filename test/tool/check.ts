@@ -24,7 +24,7 @@ interface Step {
 const STEP_TIMEOUT_MS = 10 * 60_000;
 const TEST_TIMEOUT_MS = 60_000;
 /** Folders whose tests run under Bun only, each as a step of its own. */
-const ONCE = ["test/host", "test/smoke"];
+const ONCE = ["test/host", "test/smoke", "test/telemetry"];
 
 const reports = mkdtempSync(join(tmpdir(), "metald-check-"));
 let passed = 0;
