@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { VmmKind } from "./vm_record.ts";
+
 /**
  * - `running`: the guest executes (which says nothing of whether it works)
  * - `not_started`: an empty VMM (`Not started`, `Created`, `prelaunch`)
@@ -23,3 +25,9 @@ export type GuestState =
   | "io_error"
   | "migrated"
   | "busy";
+
+/** The VMM that an executable is, by its base name; undefined for any other program. */
+export function vmmOf(exe: string): VmmKind | undefined {
+  if (exe === "firecracker" || exe === "cloud-hypervisor") return exe;
+  return exe.startsWith("qemu-system-") ? "qemu" : undefined;
+}

@@ -10,6 +10,7 @@ import type { ProcessIdentity } from "../domain/process.ts";
 import type { RunsWith } from "../domain/runtime_state.ts";
 import { unreachable } from "../domain/unreachable.ts";
 import type { GuestProbes, VmId } from "../domain/vm_record.ts";
+import { vmmOf } from "../domain/vmm.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GuestProbe, GuestProbeResult } from "../ports/guest_probe.ts";
 import type { ProcessTable } from "../ports/process_table.ts";
@@ -66,11 +67,21 @@ async function look(ports: ProbePorts, subject: ProbeSubject): Promise<ProbeResu
     tcp === undefined
       ? [await askVmm(ports, subject), undefined]
       : await Promise.all([askVmm(ports, subject), ports.guestProbe.tcp(tcp, subject.timeoutMs)]);
+  if (await isAnsweredByChild(ports, subject, answer)) {
+    return { kind: "unknown", layer: "api", error: "the process that is watched only started the VMM that answers" };
+  }
   const result = judge(subject, answer, guest, before.state);
   if (result.kind !== "failure") return result;
   // A process that died under the probe is proof, whatever its socket did.
   const afterwards = await ports.processTable.inspect(subject.process);
   return afterwards.kind === "dead" || afterwards.kind === "zombie_leader" ? afterwards : result;
+}
+
+/** A wrapper is taken for the VMM until a look at all processes finds the one that it started. That is no stranger. */
+async function isAnsweredByChild(ports: ProbePorts, subject: ProbeSubject, answer: VmmAnswer): Promise<boolean> {
+  if (answer.kind !== "state" || answer.pid === undefined || answer.pid === subject.process.pid) return false;
+  const facts = await ports.processTable.describe(subject.process);
+  return facts !== undefined && vmmOf(facts.exe) === undefined;
 }
 
 async function askVmm(ports: ProbePorts, { id, runsWith, timeoutMs }: ProbeSubject): Promise<VmmAnswer> {

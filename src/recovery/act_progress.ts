@@ -16,7 +16,7 @@ import { adopt, forgetMain, startMonitoring, stopMonitoring } from "./monitoring
 import type { Observation, RestartOutcome, StopOutcome } from "./observation.ts";
 import { restartsAfter } from "./orphan.ts";
 import { becomeHealthy } from "./saw_probe.ts";
-import { ABANDONED_PAUSE_MS, endFailedAttempt, enterWaiting, failOpenAttempt, resume } from "./waiting.ts";
+import { endFailedAttempt, enterWaiting, failOpenAttempt, pause, resume } from "./waiting.ts";
 
 export function restartBegan(draft: Draft): void {
   const { situation, vm } = draft;
@@ -44,6 +44,7 @@ export function attemptBegan(draft: Draft, began: Extract<Observation, { type: "
     forgiveFailure: false,
     saidBlocked: undefined,
     rememberedRetryAt: undefined,
+    abandonments: 0,
   });
   draft.enter({ name: "starting", since: now });
   const reason = draft.vm.loss?.reason;
@@ -82,7 +83,7 @@ export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
         return;
       }
       endFailedAttempt(draft, outcome.cause, outcome.error);
-      if (outcome.cause === "abandoned") draft.set({ notBefore: after(now, ABANDONED_PAUSE_MS) });
+      if (outcome.cause === "abandoned") pause(draft);
       return;
     case "blocked":
       if (vm.main === undefined && situation.record.desired === "stopped") enterWaiting(draft);
@@ -126,7 +127,8 @@ export function stopEnded(draft: Draft, outcome: StopOutcome): void {
       unfenceable(draft, outcome.detail);
       return;
     case "abandoned":
-      draft.set({ notBefore: after(now, ABANDONED_PAUSE_MS), why: outcome.detail });
+      pause(draft);
+      draft.set({ why: outcome.detail });
       draft.enter({ name: "verifying", since: now });
       return;
     default:

@@ -43,6 +43,7 @@ export class Draft {
       saidBlocked: undefined,
       saidStarting: undefined,
       rememberedRetryAt: undefined,
+      abandonments: 0,
       why: undefined,
     });
   }

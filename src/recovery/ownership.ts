@@ -13,7 +13,8 @@
  */
 
 import type { ProcessFacts } from "../domain/process.ts";
-import type { VmId, VmmKind, VmRecord } from "../domain/vm_record.ts";
+import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import { vmmOf } from "../domain/vmm.ts";
 
 export interface VmProcesses {
   /** More than one: nobody can tell which is right, so none is touched. */
@@ -92,12 +93,6 @@ export function attribute(records: Iterable<VmRecord>, processes: readonly Proce
     });
   }
   return { of, strays };
-}
-
-/** The VMM that an executable is, by its base name; undefined for any other program. */
-export function vmmOf(exe: string): VmmKind | undefined {
-  if (exe === "firecracker" || exe === "cloud-hypervisor") return exe;
-  return exe.startsWith("qemu-system-") ? "qemu" : undefined;
 }
 
 /** The first socket path that stands in a command line as a value of its own, for a person. */

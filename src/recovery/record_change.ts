@@ -17,7 +17,7 @@ export function recordChanged(draft: Draft, change: Extract<Observation, { type:
   const { now, record } = situation;
   if (vm.main !== undefined && vm.main.runsWith.launchHash !== record.launchHash) sayDiffers(draft, change.changed);
   if (!change.contentChanged) return;
-  draft.set({ notBefore: undefined });
+  draft.set({ notBefore: undefined, abandonments: 0 });
   // An act under way finds the new record by itself, at its next look at the intent.
   if (isPhase(vm, "fencing", "starting", "stopping")) {
     draft.set({ forgiveFailure: vm.openAttempt !== undefined });

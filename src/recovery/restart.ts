@@ -14,6 +14,7 @@ import type { LaunchIntent } from "../domain/runtime_state.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
 import type { VmRecord } from "../domain/vm_record.ts";
+import { vmmOf } from "../domain/vmm.ts";
 import { probe } from "../health/probe.ts";
 import type { ActSubject, ActWorld } from "./act.ts";
 import { diesWithin, endOfVm } from "./end_process.ts";
@@ -22,7 +23,7 @@ import { fence, mainIsAlone, mainOf, notEnded } from "./fence.ts";
 import type { ActPurpose } from "./fresh_intent.ts";
 import type { RestartOutcome } from "./observation.ts";
 import { forceForbiddenBy, provesNoGuest } from "./orphan.ts";
-import { attribute, isLeftOver, vmmOf } from "./ownership.ts";
+import { attribute, isLeftOver } from "./ownership.ts";
 import type { Main } from "./vm.ts";
 import type { RestartMode } from "./work_wanted.ts";
 
@@ -164,7 +165,6 @@ class Restart {
   }
 
   async proveGone(): Promise<RestartOutcome | undefined> {
-    const { ports } = this.#world;
     const record = this.#current();
     const fencing = await fence(this.#world, record, {
       known: this.#lost(),
@@ -182,12 +182,18 @@ class Restart {
     }
     if (fencing.kind !== "clean") return fencing;
     this.#openIntent = undefined;
-    if (record.socket !== undefined) {
-      const served = await ports.vmm.socketState(record.socket, QUESTION_TIMEOUT_MS);
-      if (served === "accepts") return blocked("socket_in_use", `somebody else answers at ${record.socket}`);
-      if (served === "unknown") return blocked("unproven", `cannot tell whether somebody answers at ${record.socket}`);
-    }
+    const served = await this.#servedByOthers(record);
+    if (served !== undefined) return served;
     this.#proof = fencing;
+    return undefined;
+  }
+
+  /** Nothing of the VM lives, so whoever answers at its socket is a stranger; his socket is not to be unlinked. */
+  async #servedByOthers({ socket }: VmRecord): Promise<RestartOutcome | undefined> {
+    if (socket === undefined) return undefined;
+    const served = await this.#world.ports.vmm.socketState(socket, QUESTION_TIMEOUT_MS);
+    if (served === "accepts") return blocked("socket_in_use", `somebody else answers at ${socket}`);
+    if (served === "unknown") return blocked("unproven", `cannot tell whether somebody answers at ${socket}`);
     return undefined;
   }
 
@@ -256,6 +262,8 @@ class Restart {
     }
     const objection = await this.#objection();
     if (objection !== undefined) return await this.#fail("abandoned", objection);
+    if ((await this.#servedByOthers(record)) !== undefined)
+      return await this.#fail("abandoned", "its socket is served");
     const leftovers = record.socket === undefined ? launch.cleanup : [record.socket, ...launch.cleanup];
     const cleaned = await hooks.removeLeftovers(leftovers);
     if (cleaned.kind === "failed") return await this.#fail("cleanup_failed", cleaned.error);
@@ -348,7 +356,7 @@ class Restart {
         this.#world.observe({ type: "launched", main });
       }
       // A VMM that says its pid is another is the child of what was launched.
-      if (result.kind === "failure" && result.layer === "api") main = await this.#settled(main);
+      if (result.kind === "unknown" && result.layer === "api") main = await this.#settled(main);
       if (result.kind === "zombie_leader" || clock.monotonic() >= deadline) {
         return { kind: "slow", main: await this.#settled(main) };
       }

@@ -86,6 +86,8 @@ export interface Vm {
   readonly noGuestCount: number;
   /** When the next attempt is due, as an agent that crashed wrote it down. */
   readonly rememberedRetryAt: MonotonicMs | undefined;
+  /** How often in a row an act was given up before it began. */
+  readonly abandonments: number;
   /** Not before this instant is anything done: an act found its intent withdrawn or unreadable. */
   readonly notBefore: MonotonicMs | undefined;
   /** The content of the record for which it is to stay exited, or is the source of a finished migration. */
@@ -171,6 +173,7 @@ export function newVm(remembered: RuntimeState | undefined, now: MonotonicMs): V
     lostProcess: remembered?.main,
     noGuestCount: 0,
     rememberedRetryAt: remembered?.retryAt,
+    abandonments: 0,
     notBefore: undefined,
     exitedForContent: remembered?.exitedForContent,
     migratedForContent: remembered?.migratedForContent,

@@ -110,7 +110,8 @@ export function endFailedAttempt(draft: Draft, cause: AttemptFailure, error: str
 export function resume(draft: Draft, detail: string): void {
   const { situation, vm } = draft;
   const { now } = situation;
-  draft.set({ notBefore: after(now, ABANDONED_PAUSE_MS), why: detail });
+  pause(draft);
+  draft.set({ why: detail });
   if (vm.main !== undefined && vm.loss === undefined) draft.enter({ name: "verifying", since: now });
   else if (vm.main === undefined && notToBeStarted(situation)) enterWaiting(draft);
   else draft.enter(attemptsWait(vm, now));
@@ -120,5 +121,12 @@ function notToBeStarted({ record }: Situation): boolean {
   return record.launch === undefined || record.desired !== "running";
 }
 
-/** How long an act waits after it found its intent withdrawn or unreadable, so that it does not spin. */
-export const ABANDONED_PAUSE_MS = 1_000;
+/** An act that found its intent withdrawn or unreadable waits, so that it does not spin: the longer, the more often it did so. */
+export function pause(draft: Draft): void {
+  const { vm, situation } = draft;
+  const pauseMs = Math.min(PAUSE_FIRST_MS * 2 ** vm.abandonments, PAUSE_MAX_MS);
+  draft.set({ abandonments: vm.abandonments + 1, notBefore: after(situation.now, pauseMs) });
+}
+
+const PAUSE_FIRST_MS = 1_000;
+const PAUSE_MAX_MS = 10_000;

@@ -83,6 +83,10 @@ function restartWanted(vm: Vm, situation: Situation): Work | undefined {
       return restart(phase.retryAt);
     case "blocked":
       return phase.recheckAt === undefined ? undefined : restart(phase.recheckAt);
+    case "stopped":
+      // It was stopped under an older wish, and not because it is to stay exited.
+      if (vm.main !== undefined || vm.exitedForContent === situation.record.contentHash) return undefined;
+      return restart(phase.since);
     case "unfenceable":
       // A living process under mere suspicion is not tried again by the clock: its probes decide.
       return mode === "force" ? undefined : restart(phase.recheckAt);

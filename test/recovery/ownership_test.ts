@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ProcessFacts } from "../../src/domain/process.ts";
 import type { VmRecord } from "../../src/domain/vm_record.ts";
-import { attribute, isLeftOver, NO_PROCESSES, socketArgument, vmmOf } from "../../src/recovery/ownership.ts";
+import { vmmOf } from "../../src/domain/vmm.ts";
+import { attribute, isLeftOver, NO_PROCESSES, socketArgument } from "../../src/recovery/ownership.ts";
 import { factsOf, LAUNCH, recordOf } from "./examples.ts";
 
 const SOCKET = "/run/vms/vm-1.sock";

@@ -44,7 +44,7 @@ const WITHOUT_MAIN: Readonly<Record<VmPhase, string>> = {
   verifying: "",
   healthy: "",
   suspect: "",
-  stopped: "",
+  stopped: "start",
   stopping: "",
   paused: "",
   paused_io: "",
