@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { makeBaseExecutable } from "../tool/base_executable.ts";
-import { compile } from "../tool/compile.ts";
 import { ROOT } from "../tool/root.ts";
 import { type Box, withBox } from "./box/box.ts";
-import { BUILT_BINARY, putDistribution } from "./box/distribution.ts";
+import { withVariant } from "./box/compiled_metald.ts";
+import { putDistribution } from "./box/distribution.ts";
 import {
   agentProcesses,
   CONFIGURATION,
@@ -27,7 +22,6 @@ import { MMDEBSTRAP, NAMESPACED_HOST } from "./box/permitted.ts";
 import { describeWhere, type Requirement } from "./requires.ts";
 import { waitFor } from "./wait.ts";
 
-const CRASHING_METALD = fileURLToPath(new URL("box/crashing_metald.ts", import.meta.url));
 const UNIT = "/etc/systemd/system/metald.service";
 const PROGRAM = "/usr/local/bin/metald";
 
@@ -78,14 +72,13 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
   });
 
   it("puts the old version back when the new one does not become ready, and says so with exit status 1", async () => {
-    const crashing = compiled(CRASHING_METALD);
-    try {
+    await withVariant("crashing_metald", async (crashing) => {
       await withMetald("host", async (box) => {
         await writeRecord(box, "vm-1", SLEEPING_VM);
         const vms = await runningVms(box, 1);
         const everyFile = `sha256sum /usr/local/bin/*metald* ${UNIT}* /etc/metald/*`;
         const before = await box.shell(everyFile);
-        await putDistribution(box, "/opt/crashing", crashing.path);
+        await putDistribution(box, "/opt/crashing", crashing);
         const { code, stderr } = await install(box, [], "/opt/crashing");
         assert.equal(code, 1, stderr);
         assert.match(stderr, /Cannot upgrade to metald 99\.0\.0 .*: metald \S+ is back and running$/m);
@@ -101,9 +94,7 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
         assert.equal((await box.run(["ls", PROGRAM, UNIT])).stdout, "");
         assert.equal(await box.property("metald", "LoadState"), "not-found");
       });
-    } finally {
-      crashing.remove();
-    }
+    });
   });
 
   it("installs and enables without starting, or into another file system", async () => {
@@ -215,20 +206,4 @@ async function installStartRemove(box: Box): Promise<void> {
   await mustInstall(box, ["--uninstall", "--purge"]);
   assert.equal((await box.run(["ls", "-d", "/etc/metald", "/var/lib/metald", "/run/metald"])).stdout, "");
   assert.deepEqual(vmProcesses(box), vms);
-}
-
-function compiled(entry: string): { readonly path: string; readonly remove: () => void } {
-  const directory = mkdtempSync(join(tmpdir(), "metald-compiled-"));
-  const remove = (): void => rmSync(directory, { recursive: true, force: true });
-  try {
-    const architecture = readFileSync(BUILT_BINARY).readUInt16LE(18) === 183 ? "arm64" : "x64";
-    const base = makeBaseExecutable(architecture, join(directory, "base"));
-    if (base.kind === "unavailable") throw new Error(base.reason);
-    const path = join(directory, "metald");
-    compile({ entry, outfile: path, architecture, base: base.path });
-    return { path, remove };
-  } catch (error) {
-    remove();
-    throw error;
-  }
 }

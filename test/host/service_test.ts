@@ -8,6 +8,8 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { it } from "node:test";
 import type { Box } from "./box/box.ts";
+import { withVariant } from "./box/compiled_metald.ts";
+import { putDistribution } from "./box/distribution.ts";
 import {
   agentPid,
   agentProcesses,
@@ -25,6 +27,7 @@ import { listeningSockets } from "./listening_sockets.ts";
 import { describeWhere } from "./requires.ts";
 import { waitFor } from "./wait.ts";
 
+const LONG = { timeout: 180_000 };
 const EXPOSURE_MAX = 4;
 const OWN_DIRECTORIES = ["/run/metald", "/run/metald-lock", "/var/lib/metald", "/var/lib/metald/state"];
 const OTHER_DIRECTORIES = [
@@ -85,7 +88,7 @@ describeWhere([NAMESPACED_HOST], "metald.service", () => {
     });
   });
 
-  it("is restarted 100 times, killed 20 times and removed, and 20 VMs notice none of it", async () => {
+  it("is restarted, killed, upgraded and removed, and 20 VMs notice none of it", LONG, async () => {
     await withMetald("host", async (box) => {
       // The default of 2 s between two starts is for hosts, not for twenty tries.
       await dropIn(box, "[Service]\nRestartSec=100ms\n");
@@ -105,6 +108,13 @@ describeWhere([NAMESPACED_HOST], "metald.service", () => {
         assert.deepEqual(vmProcesses(box), vms, `kill ${round}`);
       }
       assert.equal(agentProcesses(box).length, 1);
+      await withVariant("other_metald", async (other) => await putDistribution(box, "/opt/other", other));
+      for (const version of ["/opt/other", "/opt/metald"]) {
+        const [before] = agentProcesses(box);
+        assert.match(await mustInstall(box, [], version), /installed again and running$/);
+        assert.notEqual(agentProcesses(box)[0], before);
+        assert.deepEqual(vmProcesses(box), vms, `installation of ${version}`);
+      }
       await mustInstall(box, ["--uninstall"]);
       assert.deepEqual(vmProcesses(box), vms);
       assert.doesNotMatch(await box.journal("-u", "metald", "-o", "cat"), /orphaned vm detected/);
