@@ -54,7 +54,7 @@ const CONFIGURATION = {
 /** Runs `body` on a fresh host and leaves nothing behind, however it ends. */
 export async function withHost(
   body: (host: TestHost) => Promise<void>,
-  configuration: Partial<Record<keyof typeof CONFIGURATION, object>> = {},
+  configuration: Partial<Record<keyof typeof CONFIGURATION | "telemetry", object>> = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "metald-host-"));
   const [registry, stateDirectory, durableDirectory] = ["vms", "run", "durable"].map((name) => {
@@ -68,6 +68,7 @@ export async function withHost(
     ...CONFIGURATION,
     health_check: { ...CONFIGURATION.health_check, ...configuration.health_check },
     recovery: { ...CONFIGURATION.recovery, ...configuration.recovery },
+    ...(configuration.telemetry === undefined ? {} : { telemetry: configuration.telemetry }),
     registry: { type: "directory", path: registry },
     state_dir: stateDirectory,
     durable_dir: durableDirectory,
