@@ -260,10 +260,11 @@ class Restart {
         if (done !== undefined) report({ type: "vm_hook_failed", vmId: record.id, hook: "after_stop", error: done });
       }
     }
+    if ((await this.#servedByOthers(record)) !== undefined) {
+      return await this.#fail("abandoned", "its socket is served by somebody else");
+    }
     const objection = await this.#objection();
     if (objection !== undefined) return await this.#fail("abandoned", objection);
-    if ((await this.#servedByOthers(record)) !== undefined)
-      return await this.#fail("abandoned", "its socket is served");
     const leftovers = record.socket === undefined ? launch.cleanup : [record.socket, ...launch.cleanup];
     const cleaned = await hooks.removeLeftovers(leftovers);
     if (cleaned.kind === "failed") return await this.#fail("cleanup_failed", cleaned.error);
