@@ -188,6 +188,19 @@ class Restart {
     return undefined;
   }
 
+  /** Intent and the socket, both as fresh as the host permits. */
+  async #objectionToUnlinking(record: VmRecord): Promise<string | undefined> {
+    const { clock } = this.#world.ports;
+    for (let tries = 0; tries < PROOF_TRIES_MAX; tries += 1) {
+      const beganAt = clock.monotonic();
+      if ((await this.#servedByOthers(record)) !== undefined) return "its socket is served by somebody else";
+      const objection = await this.#objection();
+      if (objection !== undefined) return objection;
+      if (clock.monotonic() <= after(beganAt, PROOF_AGE_MAX_MS)) return undefined;
+    }
+    return "the host is too slow to tell what runs on it";
+  }
+
   /** Nothing of the VM lives, so whoever answers at its socket is a stranger; his socket is not to be unlinked. */
   async #servedByOthers({ socket }: VmRecord): Promise<RestartOutcome | undefined> {
     if (socket === undefined) return undefined;
@@ -260,10 +273,7 @@ class Restart {
         if (done !== undefined) report({ type: "vm_hook_failed", vmId: record.id, hook: "after_stop", error: done });
       }
     }
-    if ((await this.#servedByOthers(record)) !== undefined) {
-      return await this.#fail("abandoned", "its socket is served by somebody else");
-    }
-    const objection = await this.#objection();
+    const objection = await this.#objectionToUnlinking(record);
     if (objection !== undefined) return await this.#fail("abandoned", objection);
     const leftovers = record.socket === undefined ? launch.cleanup : [record.socket, ...launch.cleanup];
     const cleaned = await hooks.removeLeftovers(leftovers);

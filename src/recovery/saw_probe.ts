@@ -9,6 +9,7 @@ import type { ProbeFailure, ProbeResult } from "../domain/probe_result.ts";
 import { sameProcess } from "../domain/process.ts";
 import { after } from "../domain/time.ts";
 import { unreachable } from "../domain/unreachable.ts";
+import type { GuestState } from "../domain/vmm.ts";
 import { CLEAN_SHEET, recordFailure, recordSuccess, recordUnknown } from "../health/vm_health.ts";
 import { block, unfenceable } from "./blocking.ts";
 import type { Draft } from "./draft.ts";
@@ -62,13 +63,19 @@ export function probed(draft: Draft, probe: Extract<Observation, { type: "probed
       sawZombieLeader(draft, result.liveTasks);
       return;
     case "guest":
-      report(draft, provesNoGuest(result.state) ? "failure" : "success", probe.durationMs);
+      report(draft, outcomeOf(result.state), probe.durationMs);
       draft.set({ lastSeenAt: now });
       sawGuestState(draft, main, result);
       return;
     default:
       unreachable(result);
   }
+}
+
+/** A guest that is neither here nor gone (migrating, saving) was not seen well, and not seen ill. */
+function outcomeOf(state: GuestState): "success" | "failure" | "unknown" {
+  if (provesNoGuest(state)) return "failure";
+  return state === "busy" ? "unknown" : "success";
 }
 
 export function report(draft: Draft, outcome: "success" | "failure" | "unknown", durationMs: number): void {

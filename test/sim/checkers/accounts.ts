@@ -203,7 +203,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         const isStarting = host.now - other.launchedAt < world.recoveryPolicy(otherId).startTimeoutMs * 0.9;
         // A start that nobody wants any more is called off, and its slot is free.
         const wishedAt = Math.max(host.registry.changedAt(otherId), host.intent.changedAt(otherId));
-        const isWanted = wishedAt < other.launchedAt;
+        const isWanted = wishedAt < other.launchedAt && world.policyChangedAt < other.launchedAt;
         if (otherId !== id && isOpen && isStarting && isWanted && other.launchedAt >= life.startedAt) inFlight++;
       }
       const slots = Math.max(policy.maxConcurrentRecoveries, world.previousPolicy.recovery.maxConcurrentRecoveries);

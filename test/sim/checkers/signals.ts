@@ -142,7 +142,7 @@ export const watchSignals: MakeChecker = (world, blame) => {
           unhealthy.delete(event.vmId);
           return;
         case "probe_finished":
-          judgeProbe(blame, life, event.vmId, event.outcome);
+          judgeProbe(world, blame, life, event.vmId, event.outcome);
           return;
         case "brake_engaged":
           isBraking = true;
@@ -174,10 +174,19 @@ function vmOf(world: World, target: SimProcess): string | undefined {
 }
 
 /** Unknown is a third result: a probe may be called a failure only if something was answered that is one. */
-function judgeProbe(blame: Blame, life: AgentLife, id: string, outcome: "success" | "failure" | "unknown"): void {
+function judgeProbe(
+  world: World,
+  blame: Blame,
+  life: AgentLife,
+  id: string,
+  outcome: "success" | "failure" | "unknown",
+): void {
   const known = life.knowledge.of(id);
   if (outcome === "failure") {
-    if (!known.mayProbeFail) blame("unknown is no failure", id, "a probe failed, and no answer that it had was one");
+    // An agent that was stopped for a moment only cannot tell its own lateness from the VM's.
+    const wasJustThawed = world.host.now - life.thawedAt < 500;
+    if (!known.mayProbeFail && !wasJustThawed)
+      blame("unknown is no failure", id, "a probe failed, and no answer that it had was one");
     known.failuresInRow++;
   } else if (outcome === "success") {
     known.failuresInRow = 0;
