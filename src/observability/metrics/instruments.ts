@@ -47,9 +47,8 @@ export class SumInstrument implements Counter, UpDownCounter, Collected {
   }
 
   add(value: number, attributes?: Attributes): void {
-    const amount = this.#description.isInteger ? Math.trunc(value) : value;
-    if (!Number.isFinite(amount) || (this.#isMonotonic && amount < 0)) return;
-    this.#series.at(attributes).value += amount;
+    if (!Number.isFinite(value) || (this.#isMonotonic && value < 0)) return;
+    this.#series.at(attributes).value += this.#description.isInteger ? Math.trunc(value) : value;
   }
 
   collect(at: WallMs): Metric {
@@ -68,8 +67,8 @@ export class GaugeInstrument implements Gauge, Collected {
   }
 
   record(value: number, attributes?: Attributes): void {
-    const amount = this.#description.isInteger ? Math.trunc(value) : value;
-    if (Number.isFinite(amount)) this.#series.at(attributes).value = amount;
+    if (!Number.isFinite(value)) return;
+    this.#series.at(attributes).value = this.#description.isInteger ? Math.trunc(value) : value;
   }
 
   collect(at: WallMs): Metric {
@@ -106,8 +105,8 @@ export class HistogramInstrument implements Histogram, Collected {
   }
 
   record(value: number, attributes?: Attributes): void {
+    if (!Number.isFinite(value) || value < 0) return;
     const amount = this.#description.isInteger ? Math.trunc(value) : value;
-    if (!Number.isFinite(amount) || amount < 0) return;
     const distribution = this.#series.at(attributes);
     distribution.count += 1;
     distribution.sum += amount;
