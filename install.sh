@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs, upgrades and removes metald on this host. Needs root and systemd, and no network; see --help.
 #
-# Everything is checked before anything is changed. From the first change on, a failure or an interruption puts back what
-# was there before. The VMs are not touched by any of it.
+# Everything is checked before anything is changed. From the first change on, a failure or an interruption puts back
+# what was there before. The VMs are not touched by any of it.
 set -eu
 umask 022
 LC_ALL=C
@@ -82,8 +82,6 @@ parse_arguments() {
   fi
 }
 
-# Paths -----------------------------------------------------------------------------------------------------------------
-
 name_paths() {
   program=$root/usr/local/bin/metald
   unit=$root/etc/systemd/system/$unit_name
@@ -93,8 +91,6 @@ name_paths() {
   state_directory=$root/var/lib/metald
   records=$state_directory/vms
 }
-
-# What this host must be ------------------------------------------------------------------------------------------------
 
 require_host() {
   # Into another file system, whoever may write there may install there.
@@ -121,8 +117,6 @@ refuse_foreign_unit() {
   [ -e "$unit" ] || [ ! -e "$program" ] ||
     fail "Cannot $action as $program must be metald's own: it is there without metald's unit, so move it away first"
 }
-
-# What is installed -----------------------------------------------------------------------------------------------------
 
 # The architecture of an executable as its ELF header has it; empty for what is no such executable.
 architecture_of() {
@@ -220,8 +214,6 @@ place_configuration() {
   fi
 }
 
-# Changes ---------------------------------------------------------------------------------------------------------------
-
 keep_old_files() {
   [ ! -e "$unit" ] || ln "$unit" "$unit.old"
   [ ! -e "$program" ] || ln "$program" "$program.old"
@@ -274,7 +266,8 @@ roll_back() {
   trap '' HUP INT TERM
   trap - EXIT
   journalctl --sync 2>/dev/null || true
-  said=$(journalctl --quiet --no-pager --output cat --lines 5 --since "@${started_at:-0}" "_SYSTEMD_UNIT=$unit_name" || true)
+  said=$(journalctl --quiet --no-pager --output cat --lines 5 --since "@${started_at:-0}" \
+    "_SYSTEMD_UNIT=$unit_name" || true)
   systemctl stop "$unit_name" 2>/dev/null || true
   put_files_back
   if [ "$was_enabled" = no ]; then rm -f "$wants"; fi
@@ -282,7 +275,7 @@ roll_back() {
   systemctl reset-failed "$unit_name" 2>/dev/null || true
   [ -z "$said" ] || printf 'it said last:\n%s\n' "$said" >&2
   if [ -z "$old_version" ]; then
-    fail "Cannot install $new_version as it must become ready: it did not, and nothing of it is left but the configuration"
+    fail "Cannot install $new_version as it must become ready: it did not, and only the configuration is left of it"
   elif [ "$was_active" = no ]; then
     fail "Cannot upgrade to $new_version as it must become ready: $old_version is back, stopped as before"
   elif starts; then
@@ -344,8 +337,6 @@ install_metald() {
     say "$old_version was upgraded to $new_version, which is running"
   fi
 }
-
-# Removal ---------------------------------------------------------------------------------------------------------------
 
 running_vms() {
   systemctl list-units --plain --no-legend --state active 'metald-vm-*.service' 2>/dev/null | cut -d ' ' -f 1

@@ -90,7 +90,7 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
         await mustInstall(box, ["--uninstall", "--purge"]);
         const fresh = await install(box, [], "/opt/crashing");
         assert.equal(fresh.code, 1);
-        assert.match(fresh.stderr, /it did not, and nothing of it is left but the configuration$/m);
+        assert.match(fresh.stderr, /it did not, and only the configuration is left of it$/m);
         assert.equal((await box.run(["ls", PROGRAM, UNIT])).stdout, "");
         assert.equal(await box.property("metald", "LoadState"), "not-found");
       });

@@ -1,5 +1,5 @@
 /**
- * `metald.service` as installed, under a real systemd: what it may do, what it survives, and what its VMs notice: nothing.
+ * `metald.service` as installed, under a real systemd: what it may do, what it survives, what its VMs notice of it.
  * @module
  */
 
@@ -27,6 +27,7 @@ import { listeningSockets } from "./listening_sockets.ts";
 import { describeWhere } from "./requires.ts";
 import { waitFor } from "./wait.ts";
 
+const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 const LONG = { timeout: 180_000 };
 const EXPOSURE_MAX = 4;
 const OWN_DIRECTORIES = ["/run/metald", "/run/metald-lock", "/var/lib/metald", "/var/lib/metald/state"];
@@ -45,6 +46,7 @@ describeWhere([NAMESPACED_HOST], "metald.service", () => {
       const rating = await box.output(["systemd-analyze", "security", "metald.service"]);
       const exposure = Number(/exposure level for metald\.service: ([0-9.]+)/.exec(rating)?.[1]);
       assert.ok(exposure <= EXPOSURE_MAX, rating);
+      assert.ok(README.replaceAll(/\s+/g, " ").includes(`rates its exposure ${exposure} of 10`));
       assert.equal(await box.property("metald", "Type"), "notify");
       assert.match(await box.property("metald", "StatusText"), /0 of 0 VMs/);
     });

@@ -69,7 +69,8 @@ mkdir -p "$root/run/old"
 cd "$root"
 pivot_root . run/old
 # What a host must not do to the machine below it: load modules, set the clock, read the kernel's log.
+denied=-sys_module,-sys_rawio,-sys_time,-syslog,-wake_alarm,-block_suspend
+denied=$denied,-audit_control,-audit_read,-mac_admin,-mac_override
 exec env -i container=metald-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  setpriv --bounding-set \
-  -sys_module,-sys_rawio,-sys_time,-syslog,-audit_control,-audit_read,-wake_alarm,-block_suspend,-mac_admin,-mac_override \
+  setpriv --bounding-set "$denied" \
   chroot . /bin/sh -c 'umount -l /run/old; rmdir /run/old; exec /lib/systemd/systemd --show-status=no'

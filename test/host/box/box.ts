@@ -1,9 +1,10 @@
 /**
  * A throw-away host with a real systemd as PID 1 and a real journal, on this machine, in namespaces of its own.
  *
- * Its disk is an overlay, so it may be written and broken at will; it has a loopback device and no other network. It ends
- * with the test, even with one that is killed, and leaves neither a process nor a mount, a cgroup or a file: holder.sh
- * sees to that. What such a host cannot show: limits of memory and tasks are not enforced, the kernel is the machine's.
+ * Its disk is an overlay, so it may be written and broken at will; it has a loopback device and no other network. It
+ * ends with the test, even with one that is killed, and leaves neither a process nor a mount, a cgroup or a file:
+ * holder.sh sees to that. What such a host cannot show: limits of memory and tasks are not enforced, and the kernel is
+ * the machine's.
  * @module
  */
 
@@ -18,7 +19,7 @@ import { waitFor } from "../wait.ts";
 import { bareRoot } from "./bare_root.ts";
 import { type Ended, type RunOptions, runProgram } from "./run_program.ts";
 
-/** `host`: all that is installed on this machine. `bare`: a Debian with systemd and nothing that it could do without. */
+/** `host`: all that is installed on this machine. `bare`: a Debian with systemd and nothing it could do without. */
 export type BoxRoot = "host" | "bare";
 
 const HOLDER = fileURLToPath(new URL("holder.sh", import.meta.url));

@@ -8,8 +8,8 @@
 #   boot     "started <pid>"   the process whose only child becomes PID 1 of the host
 #   (end)    everything in the host is ended, and nothing of it is left on the machine
 #
-# The host ends with its stdin, so a test that is killed takes its host along. Where the holder itself is killed, the next
-# one finds that nobody holds the lock in the state directory any more, and clears away what is left.
+# The host ends with its stdin, so a test that is killed takes its host along. Where the holder itself is killed, the
+# next one finds that nobody holds the lock in the state directory any more, and clears away what is left.
 set -eu
 
 name=$1 lower=$2 cgroups=$3
