@@ -39,7 +39,6 @@ function spanJson(span: FinishedSpan): object {
   return {
     ...contextJson(span.context),
     parentSpanId: span.parentSpanId,
-    flags: span.context.traceFlags,
     name: span.name,
     kind: span.kind + KIND_OFFSET,
     startTimeUnixNano: unixNano(span.startedAt),
@@ -55,7 +54,6 @@ function spanJson(span: FinishedSpan): object {
     links: span.links.map(({ context, attributes }) => ({
       ...contextJson(context),
       attributes: keyValues(attributes ?? {}),
-      flags: context.traceFlags,
     })),
     droppedLinksCount: span.droppedLinks,
     status: { code: span.status.code, message: span.status.message },

@@ -163,5 +163,5 @@ function instantOf(time: TimeInput | undefined, now: () => number): number {
   if (time === undefined) return now();
   if (time instanceof Date) return time.getTime();
   if (Array.isArray(time)) return time[0] * 1_000 + time[1] / 1e6;
-  return time < performance.timeOrigin ? performance.timeOrigin + time : time;
+  return time <= performance.now() ? performance.timeOrigin + time : time;
 }

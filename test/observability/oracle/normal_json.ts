@@ -20,8 +20,13 @@ export function normalJson(value: unknown, key = ""): unknown {
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value as Json)
-      .filter(([name, each]) => each !== undefined && !INSTANTS.has(name))
+      .filter(([name, each]) => each !== undefined && !isEmptyList(each) && !INSTANTS.has(name))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, each]) => [name, normalJson(each, name)]),
   );
+}
+
+/** In the binary form there is no difference between an empty list and none. */
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
