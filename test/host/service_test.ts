@@ -7,12 +7,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { it } from "node:test";
-import type { Box } from "./box/box.ts";
 import { withVariant } from "./box/compiled_metald.ts";
 import { putDistribution } from "./box/distribution.ts";
 import {
   agentPid,
   agentProcesses,
+  dropIn,
   mustInstall,
   runningVms,
   SLEEPING_VM,
@@ -141,8 +141,3 @@ describeWhere([NAMESPACED_HOST], "metald.service", () => {
     });
   });
 });
-
-async function dropIn(box: Box, text: string): Promise<void> {
-  await box.write("/etc/systemd/system/metald.service.d/test.conf", text);
-  await box.output(["systemctl", "daemon-reload"]);
-}

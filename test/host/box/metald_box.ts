@@ -39,6 +39,12 @@ export async function withMetald(root: BoxRoot, body: (box: Box) => Promise<void
   });
 }
 
+/** Changes the service by a drop-in, from its next start on. */
+export async function dropIn(box: Box, text: string): Promise<void> {
+  await box.write("/etc/systemd/system/metald.service.d/test.conf", text);
+  await box.output(["systemctl", "daemon-reload"]);
+}
+
 /** Runs the installer of a distribution. */
 export async function install(box: Box, args: readonly string[] = [], from = DISTRIBUTION): Promise<Ended> {
   return await box.run([`${from}/install.sh`, ...args]);
