@@ -99,7 +99,7 @@ test("every module of src opens with what it is", () => {
 
 test("file names are in snake case and say what is inside", () => {
   const wrong = [...sources, ...tests].filter((path) => {
-    const name = basename(path, ".ts");
+    const name = basename(path).replace(/(\.d)?\.ts$/, "");
     return !/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || /^(index|utils?|helpers?|common|misc|types)$/.test(name);
   });
   assert.deepEqual(wrong, []);
