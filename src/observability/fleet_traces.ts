@@ -24,7 +24,8 @@ export interface FleetTracesOptions {
 export type Follow = (event: ReliabilityEvent) => string | undefined;
 
 interface Loss {
-  readonly detected: Span;
+  /** What the trace began with. */
+  readonly first: Span;
   attempt: Span | undefined;
 }
 
@@ -44,16 +45,18 @@ export function followFleet({ tracer, now, healthCheckSpans }: FleetTracesOption
     const span = startSpan("detect_orphaned_vms", vmId, { agoMs: detectionDelayMs ?? 0 });
     span.setAttributes({ reason, source: detect, evidence });
     span.end(now());
-    losses.set(vmId, { detected: span, attempt: undefined });
+    losses.set(vmId, { first: span, attempt: undefined });
   }
 
   function attempting(event: Extract<RecoveryEvent, { type: "recovery_attempting" }>): void {
     const { vmId, attempt, reason, action } = event;
     const loss = losses.get(vmId);
-    if (loss === undefined) return;
-    loss.attempt?.end(now());
-    loss.attempt = startSpan("recovery_attempt", vmId, { parent: loss.detected });
-    loss.attempt.setAttributes({ attempt, reason, action });
+    loss?.attempt?.end(now());
+    const span = startSpan("recovery_attempt", vmId, loss === undefined ? {} : { parent: loss.first });
+    span.setAttributes({ attempt, reason, action });
+    // An earlier agent may have detected the loss: then its trace begins here.
+    if (loss !== undefined) loss.attempt = span;
+    else if (losses.size < LOSSES_MAX) losses.set(vmId, { first: span, attempt: span });
   }
 
   function failed(event: Extract<RecoveryEvent, { type: "attempt_failed" }>): void {
@@ -82,7 +85,7 @@ export function followFleet({ tracer, now, healthCheckSpans }: FleetTracesOption
 
   function traceOf(vmId: VmId | undefined): string | undefined {
     const loss = vmId === undefined ? undefined : losses.get(vmId);
-    return loss === undefined ? undefined : traceIdOf(loss.detected);
+    return loss === undefined ? undefined : traceIdOf(loss.first);
   }
 
   return (event) => {

@@ -105,6 +105,17 @@ describe("the spans of a recovery", () => {
     assert.equal(new Set(ids).size, 3);
   });
 
+  it("begin with an attempt where an earlier agent detected the loss", () => {
+    const { follow, take } = fleet();
+    const traceId = follow(attempting("vm-1", 2));
+    assert.match(traceId ?? "", /^[0-9a-f]{32}$/);
+    assert.equal(follow(recovered("vm-1")), traceId);
+    assert.deepEqual(
+      take().map(({ name, parentSpanId }) => [name, parentSpanId]),
+      [["recovery_attempt", undefined]],
+    );
+  });
+
   it("end with the VM's record", () => {
     const { follow, take } = fleet();
     follow(lost("vm-1"));

@@ -16,8 +16,8 @@ import { freePort } from "./free_port.ts";
 
 const SECONDS = Number(process.env["METALD_FAULT_SECONDS"] ?? "8");
 const LONG = { timeout: (SECONDS + 120) * 1_000 };
-/** An agent whose exports piled up would gain this much within seconds. */
-const GROWTH_BYTES_MAX = 30 * 1024 * 1024;
+/** An agent that read an endless answer to its end would gain this within two seconds. */
+const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 const EXPORTERS = ["otlp_metrics", "otlp_traces"];
 
 const FAULTS: readonly { readonly name: string; readonly behaviour: Behaviour | "down" }[] = [

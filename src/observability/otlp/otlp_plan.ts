@@ -48,7 +48,8 @@ export function otlpPlan(settings: OtlpSettings, variables: Environment): OtlpPl
   const tracesWanted = settings.traces ?? isWanted(environment, "OTEL_TRACES_EXPORTER");
   const metrics = metricsWanted ? targetOf("METRICS", settings, environment) : undefined;
   const traces = tracesWanted ? targetOf("TRACES", settings, environment) : undefined;
-  const serviceName = settings.serviceName ?? environment.text("OTEL_SERVICE_NAME");
+  const serviceName =
+    settings.serviceName ?? settings.resourceAttributes?.["service.name"] ?? environment.text("OTEL_SERVICE_NAME");
   return {
     isDisabled: environment.isTrue("OTEL_SDK_DISABLED"),
     metrics,

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Environment } from "../../../src/observability/otlp/otlp_environment.ts";
 import { type OtlpPlan, otlpPlan } from "../../../src/observability/otlp/otlp_plan.ts";
-import { NO_OTLP_SETTINGS, type OtlpSettings } from "../../../src/observability/otlp/otlp_settings.ts";
+import type { OtlpSettings } from "../../../src/observability/otlp/otlp_settings.ts";
 
-function plan(environment: Environment, settings: Partial<OtlpSettings> = {}): OtlpPlan {
-  return otlpPlan({ ...NO_OTLP_SETTINGS, ...settings }, environment);
+function plan(environment: Environment, settings: OtlpSettings = {}): OtlpPlan {
+  return otlpPlan(settings, environment);
 }
 
 const HERE = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" };
@@ -125,6 +125,15 @@ describe("how telemetry goes there", () => {
     );
     assert.deepEqual(planned.resourceAttributes, { zone: "a", rack: "7", "service.name": "metald-a" });
     assert.deepEqual([planned.sampleRatio, planned.healthCheckSpans], [0.5, "all"]);
+  });
+
+  it("names the service by its own variable before the general one, and by the file before both", () => {
+    const environment = { ...HERE, OTEL_SERVICE_NAME: "own", OTEL_RESOURCE_ATTRIBUTES: "service.name=general" };
+    assert.equal(plan(environment).resourceAttributes["service.name"], "own");
+    const settings = { resourceAttributes: { "service.name": "file" } };
+    assert.equal(plan(environment, settings).resourceAttributes["service.name"], "file");
+    const { resourceAttributes } = plan({ ...HERE, OTEL_RESOURCE_ATTRIBUTES: "service.name=general" });
+    assert.deepEqual(resourceAttributes, { "service.name": "general" });
   });
 
   for (const [sampler, argument, ratio] of [
