@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { it } from "node:test";
 import { ROOT } from "../tool/root.ts";
+import { ROOT_MADE } from "./box/bare_root.ts";
 import { type Box, withBox } from "./box/box.ts";
 import { withVariant } from "./box/compiled_metald.ts";
 import { putDistribution } from "./box/distribution.ts";
@@ -177,7 +178,7 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
 });
 
 describeWhere([NAMESPACED_HOST, MMDEBSTRAP], "install.sh on a host that has systemd and nothing else", () => {
-  it("installs, starts and removes metald, and the VMs run on", async () => {
+  it("installs, starts and removes metald, and the VMs run on", ROOT_MADE, async () => {
     await withBox("bare", installStartRemove);
   });
 });

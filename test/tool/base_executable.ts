@@ -55,7 +55,7 @@ function fetchBun(architecture: Architecture): BaseExecutable {
   mkdirSync(CACHE, { recursive: true });
   const work = mkdtempSync(join(CACHE, ".fetch-"));
   try {
-    const pack = spawnSync("npm", ["pack", "--silent", `${name}@${version}`], {
+    const pack = spawnSync("npm", ["pack", "--loglevel=error", `${name}@${version}`], {
       cwd: work,
       encoding: "utf8",
       timeout: DOWNLOAD_TIMEOUT_MS,
