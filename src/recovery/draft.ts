@@ -30,10 +30,13 @@ export class Draft {
     this.vm = { ...this.vm, ...change };
   }
 
-  /** Enters a phase; staying in one keeps its `since`. */
+  /** Enters a phase; staying in one keeps its `since`, and staying in it unchanged changes nothing. */
   enter(phase: Phase): void {
-    const since = phase.name === this.vm.phase.name ? this.vm.phase.since : phase.since;
-    this.vm = { ...this.vm, phase: { ...phase, since } };
+    const { phase: current } = this.vm;
+    const since = phase.name === current.name ? current.since : phase.since;
+    const entered = { ...phase, since };
+    const differs = Object.entries(entered).some(([key, value]) => Reflect.get(current, key) !== value);
+    if (differs) this.vm = { ...this.vm, phase: entered };
   }
 
   /** The VM runs as it should, or is not meant to run: what was said of its loss may be said of the next one. */

@@ -166,12 +166,12 @@ export class Fleet {
     const step = nextVm(before, observation, this.situation(tracked, now));
     tracked.vm = step.vm;
     for (const event of step.events) this.deps.report(event);
-    if (step.vm.phase !== before.phase || step.vm.main !== before.main || step.vm.why !== before.why)
-      this.revision += 1;
+    if (isWorthShowing(before, step.vm)) this.revision += 1;
     if (step.vm.main !== before.main) this.#mainChanged(tracked, now);
     const sameHealth = step.vm.health.unhealthy === before.health.unhealthy && step.vm.main === before.main;
     if (step.vm.phase !== before.phase || !sameHealth || observation.type === "record_changed") this.#count(tracked);
-    if (tracked.act === undefined && isWorthNoting(before, step.vm)) this.#note(tracked);
+    const noteworthy = isWorthNoting(before, step.vm) || !this.memory.isNoted(tracked.id);
+    if (tracked.act === undefined && noteworthy) this.#note(tracked);
     this.reschedule(tracked);
   }
 
@@ -271,6 +271,17 @@ export class Fleet {
   background(task: Promise<void>): void {
     task.catch((error: unknown) => this.fail(error));
   }
+}
+
+/** Whether a status would show the difference. */
+function isWorthShowing(before: Vm, now: Vm): boolean {
+  return (
+    before.phase !== now.phase ||
+    before.main !== now.main ||
+    before.why !== now.why ||
+    before.attempts !== now.attempts ||
+    before.health.consecutiveFailures !== now.health.consecutiveFailures
+  );
 }
 
 /** Whether a successor would need to know of a step. Most steps are probes of healthy VMs, and change nothing of that. */

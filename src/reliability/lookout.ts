@@ -22,7 +22,7 @@ import { isPhase } from "../recovery/vm.ts";
 import type { Fleet } from "./fleet.ts";
 import { NEVER } from "./never.ts";
 import type { TrackedVm } from "./tracked_vm.ts";
-import { probePeriodMs } from "./tracked_vm.ts";
+import { probedTogether, probePeriodMs } from "./tracked_vm.ts";
 
 const PROBES_AT_ONCE = 256;
 const SOCKET_GLANCE_MS = 1_000;
@@ -93,7 +93,7 @@ export class Lookout {
     const periodMs = probePeriodMs(tracked);
     const share = tracked.spread || tracked.vm.phase.name !== "healthy" ? 1 : this.#fleet.deps.random.next();
     if (tracked.vm.phase.name === "healthy") tracked.spread = true;
-    tracked.nextProbeAt = after(startedAt, Math.max(1, periodMs * share));
+    tracked.nextProbeAt = probedTogether(after(startedAt, Math.max(1, periodMs * share)), periodMs);
     this.#fleet.reschedule(tracked);
   }
 

@@ -40,6 +40,11 @@ export class Memory {
     this.#forcedStops = host?.forcedStops ?? [];
   }
 
+  /** False: nothing of it is on disk, nor on its way there, or the last save failed. */
+  isNoted(id: VmId): boolean {
+    return this.#saved.has(id);
+  }
+
   /** Saves in the background, if it differs from what was saved last. */
   note(id: VmId, state: RuntimeState): void {
     const text = JSON.stringify(state);

@@ -76,6 +76,18 @@ export function probePeriodMs(tracked: TrackedVm): number {
   return lifting || undecided ? suspectIntervalMs : intervalMs;
 }
 
+/** The part of a period within which probes are made together. */
+const TOGETHER_FRACTION = 0.01;
+
+/**
+ * When the probe is made that is due at `at`: with the others that are due at about the same time, since to wake for each of a thousand
+ * costs more than the probes.
+ */
+export function probedTogether(at: MonotonicMs, periodMs: number): MonotonicMs {
+  const stepMs = periodMs * TOGETHER_FRACTION;
+  return after(at, Math.round(at / stepMs) * stepMs - at);
+}
+
 /** When the probe of a main process that was just found is due. */
 export function firstProbeAt(tracked: TrackedVm, now: MonotonicMs, chance: number): MonotonicMs {
   return after(now, tracked.policy.health.suspectIntervalMs * chance);
