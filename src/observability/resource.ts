@@ -1,8 +1,9 @@
 /**
  * Who exports: the attributes of the agent that all its metrics and spans carry.
  *
- * `service.instance.id` must be the same after a restart, or each restart begins new series. It is made of the machine's id and the
- * registry, of which one agent has one; the machine's id itself must not leave the host:
+ * `service.instance.id` must be the same after a restart, or each restart begins new series, and Prometheus makes it the label
+ * `instance`, which a person must recognise at night. So it is the host's name, and eight digits for hosts of the same name and for
+ * a second registry on one host. They are made of the machine's id, which itself must not leave the host:
  * https://www.freedesktop.org/software/systemd/man/latest/machine-id.html
  * @module
  */
@@ -22,11 +23,12 @@ export interface ResourceOptions {
 }
 
 export function resourceOf({ version, registryPath, attributes, machineIdPath }: ResourceOptions): Attributes {
-  const machine = readMachineId(machineIdPath ?? "/etc/machine-id") ?? hostname();
+  const machine = readMachineId(machineIdPath ?? "/etc/machine-id") ?? "";
+  const digits = createHash("sha256").update(`metald\0${machine}\0${registryPath}`).digest("hex").slice(0, 8);
   return {
     "service.name": "metald",
     "service.version": version,
-    "service.instance.id": instanceId(`metald\0${machine}\0${registryPath}`),
+    "service.instance.id": `${hostname()}-${digits}`,
     "host.name": hostname(),
     "telemetry.sdk.name": "metald",
     "telemetry.sdk.language": "nodejs",
@@ -41,12 +43,4 @@ function readMachineId(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** A UUID of version 8, whose bits are for the maker to choose: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8 */
-function instanceId(text: string): string {
-  const hex = createHash("sha256").update(text).digest("hex");
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `a${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    "-",
-  );
 }

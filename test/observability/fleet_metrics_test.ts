@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hostname } from "node:os";
 import { describe, it } from "node:test";
 import { VM_PHASES, type VmPhase } from "../../src/domain/event.ts";
 import { wallMs } from "../../src/domain/time.ts";
@@ -211,14 +212,16 @@ describe("the agent's metrics", () => {
 });
 
 describe("who exports", () => {
-  it("has an id that is the same after a restart, another for another registry, and not the machine's", () => {
-    const of = (registryPath: string) =>
-      resourceOf({ version: "1", registryPath, attributes: {}, machineIdPath: "/proc/sys/kernel/random/boot_id" });
-    const id = of("/a")["service.instance.id"];
-    assert.match(String(id), /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);
-    assert.equal(of("/a")["service.instance.id"], id);
-    assert.notEqual(of("/b")["service.instance.id"], id);
-    assert.equal(of("/a")["service.name"], "metald");
+  it("has an id that is the same after a restart, names the host, and differs by registry and by machine", () => {
+    const boot = "/proc/sys/kernel/random/boot_id";
+    const of = (registryPath: string, machineIdPath = boot) =>
+      String(resourceOf({ version: "1", registryPath, attributes: {}, machineIdPath })["service.instance.id"]);
+    assert.ok(of("/a").startsWith(`${hostname()}-`));
+    assert.match(of("/a").slice(hostname().length), /^-[0-9a-f]{8}$/);
+    assert.equal(of("/a"), of("/a"));
+    assert.notEqual(of("/a"), of("/b"));
+    assert.notEqual(of("/a"), of("/a", "/proc/version"));
+    assert.equal(of("/a", "/nowhere"), of("/a", "/nowhere"));
   });
 
   it("is named as the operator says", () => {
