@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import process from "node:process";
 import { readLogfmt } from "../observability/logfmt_reader.ts";
 import { ROOT } from "../tool/root.ts";
 
@@ -17,7 +18,8 @@ export interface SeenLine {
   readonly atMs: number;
 }
 
-const BINARY = join(ROOT, "dist/metald");
+/** Another build of it can be named, to be measured beside this one. */
+const BINARY = process.env["BENCH_BINARY"] ?? join(ROOT, "dist/metald");
 const LINE_DEADLINE_MS = 180_000;
 
 interface Chunk {
