@@ -214,9 +214,10 @@ place_configuration() {
   fi
 }
 
+# Copies, as mv does not put a second link to the same file back.
 keep_old_files() {
-  [ ! -e "$unit" ] || ln "$unit" "$unit.old"
-  [ ! -e "$program" ] || ln "$program" "$program.old"
+  [ ! -e "$unit" ] || cp -p "$unit" "$unit.old"
+  [ ! -e "$program" ] || cp -p "$program" "$program.old"
 }
 
 put_back() {

@@ -98,6 +98,27 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
     });
   });
 
+  it("puts the old version back when it is interrupted half-way", async () => {
+    await withVariant("other_metald", async (other) => {
+      await withMetald("host", async (box) => {
+        await putDistribution(box, "/opt/other", other);
+        const everyFile = `sha256sum /usr/local/bin/*metald* ${UNIT}* /etc/metald/*`;
+        const before = await box.shell(everyFile);
+        // Interrupts its caller once: at the first move, of the unit, or at the second, of the program.
+        const interruption = '[ "$2" != "$AT" ] || [ -e /opt/done ] || { : >/opt/done; kill -TERM $PPID; exit 1; }';
+        await box.write("/opt/stub/mv", `#!/bin/sh\n${interruption}\nexec /bin/mv "$@"\n`, "755");
+        for (const path of [UNIT, PROGRAM]) {
+          const command = `rm -f /opt/done; AT=${path} PATH=/opt/stub:$PATH exec /opt/other/install.sh`;
+          const { code, stderr } = await box.run(["/bin/sh", "-c", command]);
+          assert.equal(code, 1, stderr);
+          assert.match(stderr, /is back and running$/m);
+          assert.equal(await box.shell(everyFile), before);
+          assert.equal(await box.output(["systemctl", "is-active", "metald"]), "active");
+        }
+      });
+    });
+  });
+
   it("installs and enables without starting, or into another file system", async () => {
     await withBox("host", async (box) => {
       await putDistribution(box, "/opt/metald");
