@@ -3,9 +3,10 @@
  *
  * Its disk is an overlay, so it may be written and broken at will; it has a loopback device and no other network. It
  * ends with the test, even with one that is killed, and leaves neither a process nor a mount, a cgroup or a file:
- * holder.sh sees to that. What such a host cannot show: limits of memory and tasks are not enforced, the kernel is the
- * machine's, and a service that gets a `/proc` of its own (`ProtectProc=`, `ProtectControlGroups=`, ...) sees the machine's
- * boot identity in it.
+ * holder.sh sees to that.
+ *
+ * What it cannot show: limits of memory and tasks are not enforced, the kernel is the machine's, and a service that gets a
+ * `/proc` of its own (`ProtectProc=`, `ProtectControlGroups=`, ...) sees the machine's boot identity in it.
  * @module
  */
 
