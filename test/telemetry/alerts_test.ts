@@ -274,6 +274,20 @@ it("the rules and their cases name only metrics and states that exist", () => {
   }
 });
 
+it("each command finds what it looks for among the lines that the agent writes", () => {
+  const golden = readFileSync(new URL("../observability/golden/events.txt", import.meta.url), "utf8");
+  const lines = [...golden.split("\n"), 'msg="telemetry export failed" exporter=textfile'];
+  const patterns = [...text().matchAll(/grep (?:-i?E )?(?:"([^"]+)"|(\w+))/g)].map(
+    ([, quoted, word]) => quoted ?? word ?? "",
+  );
+  assert.ok(patterns.length > 15);
+  for (const pattern of patterns)
+    assert.ok(
+      lines.some((line) => new RegExp(pattern).test(line)),
+      pattern,
+    );
+});
+
 function text(): string {
   return readFileSync(RULES, "utf8");
 }
