@@ -31,6 +31,7 @@ interface Loss {
 
 export function followFleet({ tracer, now, healthCheckSpans }: FleetTracesOptions): Follow {
   const losses = new Map<VmId, Loss>();
+  let justChecked: { readonly vmId: VmId; readonly span: Span; readonly endedAt: number } | undefined;
 
   function startSpan(name: string, vmId: VmId, options: { parent?: Span; agoMs?: number } = {}): Span {
     const { parent, agoMs } = options;
@@ -76,11 +77,25 @@ export function followFleet({ tracer, now, healthCheckSpans }: FleetTracesOption
   function checked(event: Extract<ReliabilityEvent, { type: "probe_finished" }>): string | undefined {
     const { vmId, outcome, durationMs } = event;
     if (outcome !== "failure" && healthCheckSpans === "failures") return undefined;
-    const span = startSpan("vm_health_check", vmId, { agoMs: durationMs });
+    const parent = losses.get(vmId)?.first;
+    const span = startSpan("vm_health_check", vmId, { agoMs: durationMs, ...(parent === undefined ? {} : { parent }) });
     span.setAttribute("outcome", outcome);
     if (outcome === "failure") span.setStatus({ code: SpanStatusCode.ERROR });
-    span.end(now());
+    justChecked = { vmId, span, endedAt: now() };
     return traceIdOf(span);
+  }
+
+  /** What a failed check failed by is the event after it, if it is told at all. */
+  function endCheck(next: ReliabilityEvent): string | undefined {
+    if (justChecked === undefined) return undefined;
+    const { vmId, span, endedAt } = justChecked;
+    justChecked = undefined;
+    const isOfCheck = next.type === "health_check_failed" && next.vmId === vmId;
+    if (isOfCheck) {
+      span.setAttribute("layer", next.layer).setStatus({ code: SpanStatusCode.ERROR, message: next.error });
+    }
+    span.end(endedAt);
+    return isOfCheck ? traceIdOf(span) : undefined;
   }
 
   function traceOf(vmId: VmId | undefined): string | undefined {
@@ -89,6 +104,8 @@ export function followFleet({ tracer, now, healthCheckSpans }: FleetTracesOption
   }
 
   return (event) => {
+    const checkTraceId = endCheck(event);
+    if (checkTraceId !== undefined) return checkTraceId;
     switch (event.type) {
       case "probe_finished":
         return checked(event);

@@ -152,6 +152,7 @@ describe("the spans of health checks", () => {
       for (const outcome of ["success", "failure", "unknown"] as const) {
         follow({ type: "probe_finished", vmId: "vm-1", outcome, durationMs: 7 });
       }
+      follow({ type: "subsystem_stopping", vms: 1 });
       const spans = take();
       assert.deepEqual(
         spans.map(({ attributes }) => attributes["outcome"]),
@@ -162,4 +163,25 @@ describe("the spans of health checks", () => {
       }
     });
   }
+
+  it("say by what a check failed, and its line has their trace", () => {
+    const { follow, take, pass } = fleet();
+    const traceId = follow({ type: "probe_finished", vmId: "vm-1", outcome: "failure", durationMs: 7 });
+    pass(100);
+    const why = { layer: "api", failureCount: 1, threshold: 3, error: "connection refused", durationMs: 7 } as const;
+    assert.equal(follow({ type: "health_check_failed", vmId: "vm-1", ...why }), traceId);
+    const [span] = take();
+    assert.ok(span !== undefined);
+    assert.equal(span.context.traceId, traceId);
+    assert.deepEqual([span.attributes["layer"], span.status.message], ["api", "connection refused"]);
+    assert.equal(span.endedAt - span.startedAt, 7);
+  });
+
+  it("belong to the trace of the loss that they are made during", () => {
+    const { follow, take } = fleet();
+    const traceId = follow(lost("vm-1"));
+    assert.equal(follow({ type: "probe_finished", vmId: "vm-1", outcome: "failure", durationMs: 7 }), traceId);
+    assert.equal(follow({ type: "vm_released", vmId: "vm-1" }), traceId);
+    assert.equal(take().at(-1)?.name, "vm_health_check");
+  });
 });
