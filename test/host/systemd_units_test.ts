@@ -34,8 +34,16 @@ describeWhere([BOX], "adapters of systemd", () => {
       const script = `cd ${ROOT} && exec "$@"`;
       const suite = await box.run(["/bin/sh", "-euc", script, "suite", ...TESTER, ...SUITES]);
       assert.equal(suite.code, 0, suite.stdout + suite.stderr);
-      const left = await box.shell("systemctl list-units --all --plain --no-legend 'metald-*' | grep -v slice || true");
-      assert.equal(left, "");
+      let left = "";
+      await waitFor(
+        "no unit left",
+        async () => {
+          // A unit that has ended is unloaded a moment later.
+          left = await box.shell("systemctl list-units --all --plain --no-legend 'metald-*' | grep -v slice || true");
+          return left === "";
+        },
+        () => left,
+      );
     });
   });
 });

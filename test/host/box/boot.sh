@@ -44,6 +44,15 @@ ln -s fd/2 "$root/dev/stderr"
 mount -t tmpfs -o mode=1777,nosuid,nodev shm "$root/dev/shm"
 mount -t tmpfs -o mode=755,nosuid,nodev run "$root/run"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmp "$root/tmp"
+# Some suites run the project's own sources in the host, which may be checked out where it has a file system of its own.
+project=$(cd "$(dirname "$0")/../../.." && pwd)
+case $lower:$project in
+/:/tmp/* | /:/run/*)
+  mkdir -p "$root$project"
+  mount --bind "$project" "$root$project"
+  mount -o remount,bind,ro "$root$project"
+  ;;
+esac
 
 if [ ! -e "$disk/installed" ]; then
   # What this machine's administrator and packages enabled is no part of a host of ours.
