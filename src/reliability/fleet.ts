@@ -97,7 +97,9 @@ export class Fleet {
     const once = this.startedOnce.get(record.id);
     if (record.restart === "never" && once !== undefined) tracked.vm = { ...tracked.vm, exitedForContent: once };
     this.tracked.set(record.id, tracked);
-    if (tracked.openIntent !== undefined) this.diskClaims.set(record.id, record.disks);
+    // What an earlier agent launched a moment ago may not have opened its disks yet.
+    const starting = tracked.openIntent !== undefined || tracked.vm.openAttempt !== undefined;
+    if (starting) this.diskClaims.set(record.id, record.disks);
     this.revision += 1;
     this.#count(tracked);
     tracked.holding = this.holdings.of(record.id);

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
+import { withDeadline } from "../async/deadline.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { RuntimeState } from "../domain/runtime_state.ts";
 import { after } from "../domain/time.ts";
@@ -37,9 +37,9 @@ export type ReliabilityEnd =
 const IDLE_TURN_MS = 10_000;
 const HOLDINGS_REFRESH_MS = 5_000;
 const HOLDINGS_AGAIN_MS = 50;
-/** When the agent stops: for acts to reach a safe point, and for what is known to reach the disk. Together under 5 s. */
-const ACTS_END_WITHIN_MS = 3_500;
-const FLUSH_WITHIN_MS = 500;
+/** When the agent stops: for acts to reach a safe point, and for what is known to reach the disk, in this order. */
+const ENDS_WITHIN_MS = 4_500;
+const SAVE_RESERVE_MS = 500;
 const STATUS_INTERVAL_MS = 1_000;
 const STATUS_HEARTBEAT_MS = 60_000;
 const LATE_TURN_MS = 1_000;
@@ -348,10 +348,12 @@ class Loop {
     const { memory, tracked } = this.#fleet;
     notify.stopping();
     report({ type: "subsystem_stopping", vms: tracked.size });
-    const ended = await withDeadline(clock, ACTS_END_WITHIN_MS, this.#acts.end());
-    // An act that did not end in time left its intent on disk, and its successor will find it.
-    if (ended !== TIMED_OUT) await withDeadline(clock, FLUSH_WITHIN_MS, memory.flush());
-    await withDeadline(clock, FLUSH_WITHIN_MS, memory.saveHost(true));
+    const endsAt = after(clock.monotonic(), ENDS_WITHIN_MS);
+    const leftMs = (reservedMs: number) => Math.max(0, endsAt - clock.monotonic() - reservedMs);
+    // An act that does not end in time leaves its intent on disk, and its successor finds it.
+    await withDeadline(clock, leftMs(2 * SAVE_RESERVE_MS), this.#acts.end());
+    await withDeadline(clock, leftMs(SAVE_RESERVE_MS), memory.flush());
+    await withDeadline(clock, leftMs(0), memory.saveHost(true));
   }
 }
 

@@ -24,7 +24,7 @@ export class Memory {
   /** The text of what is on disk, or on its way there. */
   readonly #saved = new Map<VmId, string>();
   readonly #queued = new Map<VmId, RuntimeState>();
-  readonly #draining = new Set<VmId>();
+  readonly #drains = new Map<VmId, Promise<void>>();
   readonly #underWay = new Map<VmId, Promise<SaveOutcome>>();
   #forcedStops: readonly MonotonicMs[] = [];
   #saidUnwritable = false;
@@ -51,7 +51,11 @@ export class Memory {
     if (this.#saved.get(id) === text) return;
     this.#saved.set(id, text);
     this.#queued.set(id, state);
-    if (!this.#draining.has(id)) void this.#drain(id);
+    if (this.#drains.has(id)) return;
+    this.#drains.set(
+      id,
+      this.#drain(id).finally(() => this.#drains.delete(id)),
+    );
   }
 
   /** Saves before it resolves. */
@@ -72,7 +76,9 @@ export class Memory {
 
   /** Resolves when nothing waits to be written. */
   async flush(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+    while (this.#underWay.size > 0 || this.#drains.size > 0) {
+      await Promise.all([...this.#underWay.values(), ...this.#drains.values()]);
+    }
   }
 
   forcedStopsLastHour(now: MonotonicMs): number {
@@ -107,12 +113,10 @@ export class Memory {
   }
 
   async #drain(id: VmId): Promise<void> {
-    this.#draining.add(id);
     for (let state = this.#queued.get(id); state !== undefined; state = this.#queued.get(id)) {
       this.#queued.delete(id);
       await this.#write(id, state);
     }
-    this.#draining.delete(id);
   }
 
   async #write(id: VmId, state: RuntimeState): Promise<SaveOutcome> {
