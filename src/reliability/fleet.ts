@@ -69,6 +69,8 @@ export class Fleet {
   readonly wake: () => void;
   readonly fail: (error: unknown) => void;
   readonly #onExitNotice: (tracked: TrackedVm) => void;
+  /** What is seen from now on is for the successor to see: it would not reach the disk any more. */
+  isEnding = false;
   /** Grows with everything that a status would show. */
   revision = 0;
   /** Grows with every reading of the registry that was believed or not. */
@@ -267,6 +269,10 @@ export class Fleet {
     if (before.engaged === this.brake.engaged) return;
     this.deps.report({ type: this.brake.engaged ? "brake_engaged" : "brake_released", ...suspects });
     if (!this.brake.engaged) for (const tracked of this.tracked.values()) this.reschedule(tracked);
+  }
+
+  get isWatching(): boolean {
+    return this.policy.enabled && !this.isEnding;
   }
 
   /** A task beside the loop. A failure of it is a bug, and a bug ends the agent: its successor rebuilds everything from the host. */

@@ -348,6 +348,7 @@ class Loop {
     const { memory, tracked } = this.#fleet;
     notify.stopping();
     report({ type: "subsystem_stopping", vms: tracked.size });
+    this.#fleet.isEnding = true;
     const endsAt = after(clock.monotonic(), ENDS_WITHIN_MS);
     const leftMs = (reservedMs: number) => Math.max(0, endsAt - clock.monotonic() - reservedMs);
     // An act that does not end in time leaves its intent on disk, and its successor finds it.

@@ -86,7 +86,7 @@ export class Lookout {
     tracked.probing = false;
     tracked.probedAt = this.#fleet.deps.clock.monotonic();
     // An act that began meanwhile looks for itself.
-    if (tracked.act !== undefined || tracked.deleted || !this.#fleet.policy.enabled) return;
+    if (tracked.act !== undefined || tracked.deleted || !this.#fleet.isWatching) return;
     if (result.kind === "dead") await this.#lookAtMain(tracked, "sweep");
     else this.#fleet.apply(tracked, { type: "probed", identity: main.identity, result, durationMs });
     if (tracked.vm.main === undefined || !sameProcess(tracked.vm.main.identity, main.identity)) return;
@@ -146,7 +146,7 @@ export class Lookout {
   }
 
   #applyLook(tracked: TrackedVm, observation: Extract<Observation, { type: "looked" }>): void {
-    if (tracked.act === undefined && this.#fleet.policy.enabled) this.#fleet.apply(tracked, observation);
+    if (tracked.act === undefined && this.#fleet.isWatching) this.#fleet.apply(tracked, observation);
   }
 
   /** Looks at every process of the host once, and at every VM with it: what repairs lost events. */
