@@ -5,7 +5,8 @@
  * between a talkative guest and the file, and the agent cuts it back: every `CUT_INTERVAL_MS` the end of a file that has
  * grown over `bytesMax` moves to `.log.1` and the file is emptied, which goes unnoticed by the VM as it appends. Lines
  * written during the copy are lost. A file may exceed its bound by what is written between two cuts, and while no agent
- * runs.
+ * runs. Since a guest decides how much that is, cuts follow each other more closely while any file needs one, and a file
+ * is emptied even where its end cannot be kept: one that has filled its file system keeps every VM there from starting.
  * @module
  */
 
@@ -16,6 +17,7 @@ import type { VmId } from "../../domain/vm_record.ts";
 import { errorCode } from "../process/proc_file.ts";
 
 const CUT_INTERVAL_MS = 10_000;
+const TALKATIVE_INTERVAL_MS = 250;
 const CONSOLE_BYTES_MAX = 1024 * 1024;
 const SUFFIX = ".log";
 const OLDER = ".1";
@@ -28,23 +30,37 @@ export interface ConsoleFiles {
    * @throws {Error} When the file cannot be made.
    */
   open(id: VmId): number;
-  /** Cuts every file that is too long, those of VMs that another agent launched among them. */
-  cut(): Promise<void>;
+  /** Cuts every file that is too long, those of VMs that another agent launched among them. Resolves with how many were. */
+  cut(): Promise<number>;
 }
 
 export function createConsoleFiles(directory: string, bytesMax = CONSOLE_BYTES_MAX): ConsoleFiles {
-  const cut = async () => {
+  const cutAll = async () => {
+    let cuts = 0;
     for (const name of await namesIn(directory)) {
-      const path = join(directory, name);
       // A file that vanishes or cannot be cut is looked at again next time.
-      await cutFile(path, bytesMax).catch(() => {});
+      const wasLong = await cutFile(join(directory, name), bytesMax).catch(() => false);
+      if (wasLong) cuts += 1;
     }
+    return cuts;
   };
-  const cutLater = () => {
-    const timer = setTimeout(() => void cut().finally(cutLater), CUT_INTERVAL_MS);
+  let underWay: Promise<number> | undefined;
+  // Two at once would keep the end of a file that the other one has emptied.
+  const cut = () => {
+    underWay ??= cutAll().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+  const cutAfter = (waitMs: number) => {
+    const timer = setTimeout(async () => {
+      const cuts = await cut();
+      cutAfter(cuts > 0 ? TALKATIVE_INTERVAL_MS : CUT_INTERVAL_MS);
+    }, waitMs);
     timer.unref();
   };
-  cutLater();
+  // What an earlier agent's VMs wrote while no agent ran.
+  cutAfter(0);
   return {
     open(id) {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -69,9 +85,17 @@ async function namesIn(directory: string): Promise<readonly string[]> {
   }
 }
 
-async function cutFile(path: string, bytesMax: number): Promise<void> {
+/** Whether it was too long. */
+async function cutFile(path: string, bytesMax: number): Promise<boolean> {
   const { size } = await stat(path);
-  if (size <= bytesMax) return;
+  if (size <= bytesMax) return false;
+  // Where it cannot be kept, it must go all the same.
+  await keepEnd(path, size, bytesMax).catch(() => {});
+  await truncate(path, 0);
+  return true;
+}
+
+async function keepEnd(path: string, size: number, bytesMax: number): Promise<void> {
   const kept = Buffer.alloc(Math.min(size, Math.ceil(bytesMax / 2)));
   const file = await open(path, "r");
   try {
@@ -80,5 +104,4 @@ async function cutFile(path: string, bytesMax: number): Promise<void> {
     await file.close();
   }
   await writeFile(`${path}${OLDER}`, kept, { mode: 0o600 });
-  await truncate(path, 0);
 }

@@ -4,11 +4,22 @@
  */
 
 import assert from "node:assert/strict";
-import { closeSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createConsoleFiles } from "../../../src/adapters/launcher/console_files.ts";
+import { waitFor } from "../../host/wait.ts";
 
 async function inDirectory(check: (directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "metald-console-"));
@@ -43,7 +54,24 @@ test("cut leaves a short file alone, and cuts the files that another agent made"
     assert.equal(statSync(join(directory, "long.log")).size, 0);
   }));
 
-test("cut of a directory that does not exist does nothing", () => createConsoleFiles("/nonexistent/console").cut());
+test("cut of a directory that does not exist does nothing", async () => {
+  assert.equal(await createConsoleFiles("/nonexistent/console").cut(), 0);
+});
+
+test("cut empties a file whose end cannot be kept, as on a file system that it has filled", () =>
+  inDirectory(async (directory) => {
+    writeFileSync(join(directory, "vm-1.log"), "x".repeat(1000));
+    mkdirSync(join(directory, "vm-1.log.1"));
+    await createConsoleFiles(directory, 100).cut();
+    assert.equal(statSync(join(directory, "vm-1.log")).size, 0);
+  }));
+
+test("a file that is too long already when the agent starts is cut without being asked for", () =>
+  inDirectory(async (directory) => {
+    writeFileSync(join(directory, "vm-1.log"), "x".repeat(1000));
+    createConsoleFiles(directory, 100);
+    await waitFor("the file is cut", () => statSync(join(directory, "vm-1.log")).size === 0);
+  }));
 
 test("open never follows a link that stands in the place of the file", () =>
   inDirectory(async (directory) => {
