@@ -11,6 +11,7 @@ import type { Policy } from "../domain/policy.ts";
 import { complaint, complaintsOf } from "./complaint.ts";
 import { contradictionsIn, yieldingDefaults } from "./contradictions.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { overlapsOf } from "./directories.ts";
 import { type Document, isDocument, leavesOf } from "./key_paths.ts";
 import { absolutePath, duration, flag, oneOf, section } from "./leaves.ts";
 import { HEALTH_NAMES, healthFields, RECOVERY_NAMES, recoveryFields, renamed } from "./policy_sections.ts";
@@ -63,8 +64,10 @@ export function readConfiguration(written: unknown): ConfigurationReading {
     const part = document[name];
     if (isDocument(part)) errors.push(...contradictionsIn(name, part));
   }
-  if (!parsed.success || errors.length > 0) return { kind: "invalid", errors };
-  return { kind: "valid", configuration: configurationOf(parsed.data, document) };
+  if (!parsed.success) return { kind: "invalid", errors };
+  const configuration = configurationOf(parsed.data, document);
+  errors.push(...overlapsOf(configuration.settings));
+  return errors.length > 0 ? { kind: "invalid", errors } : { kind: "valid", configuration };
 }
 
 function configurationOf(values: z.infer<typeof schema>, document: Document): Configuration {
