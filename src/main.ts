@@ -148,6 +148,12 @@ async function status(
   const loaded = loadConfiguration({ path: configPath, uid: UID });
   // An agent that runs on its old configuration while the file is broken can still be looked at.
   const stateDir = loaded.kind === "loaded" ? loaded.configuration.settings.stateDir : DEFAULTS.state_dir;
+  if (loaded.kind === "rejected") {
+    for (const error of loaded.errors) output.complain(error);
+    output.complain(
+      `Cannot tell from it where the status lies: what follows is of an agent with state_dir ${stateDir}`,
+    );
+  }
   const table = createProcessTable({ clock: createSystemClock(), pidfds: undefined });
   return await showStatus({
     vmId,

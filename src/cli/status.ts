@@ -17,7 +17,7 @@ const OLD_MS = 150_000;
 
 export type StatusSource =
   | { readonly kind: "read"; readonly status: HostStatus; readonly agent: ProcessIdentity | undefined }
-  | { readonly kind: "absent" }
+  | { readonly kind: "absent"; readonly path: string }
   | { readonly kind: "unreadable"; readonly error: string };
 
 export interface StatusOptions {
@@ -48,7 +48,8 @@ export async function showStatus({ vmId, json, read, isAlive, now, output }: Sta
     return EXIT_CODE.unknownStatus;
   }
   if (source.kind === "absent") {
-    output.complain("the agent is not running, and has left no status since the host booted");
+    const reasons = "the agent does not run, or has another state_dir, or cannot write there, as its log then says";
+    output.complain(`there is no ${source.path}: ${reasons}`);
     return EXIT_CODE.notRunning;
   }
   const { agent } = source;

@@ -144,7 +144,7 @@ test("status ends with 0 when all is well, 1 when a VM is not, 3 when the agent 
     [read(host([], { at: wallMs(NOW - 600_000) })), {}, 1],
     [read(host(TROUBLED)), dead, 3],
     [{ kind: "read", status: host([], { at: wallMs(NOW - 600_000) }), agent: undefined }, {}, 3],
-    [{ kind: "absent" }, {}, 3],
+    [{ kind: "absent", path: "/run/metald/status.json" }, {}, 3],
     [{ kind: "unreadable", error: "it is no JSON" }, {}, 4],
     [read(host(TROUBLED)), { vmId: "vm-9" }, 4],
     [read(host(TROUBLED)), { vmId: "../x" }, 64],

@@ -35,7 +35,7 @@ export function createStatusFile({ stateDir, agent }: StatusFileOptions): Status
 
 export type StatusReading =
   | { readonly kind: "read"; readonly status: HostStatus; readonly agent: ProcessIdentity | undefined }
-  | { readonly kind: "absent" }
+  | { readonly kind: "absent"; readonly path: string }
   | { readonly kind: "unreadable"; readonly error: string };
 
 export async function readStatusFile(stateDir: string): Promise<StatusReading> {
@@ -44,7 +44,7 @@ export async function readStatusFile(stateDir: string): Promise<StatusReading> {
   try {
     value = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return { kind: "absent" };
+    if (errorCode(error) === "ENOENT") return { kind: "absent", path };
     return {
       kind: "unreadable",
       error: `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,

@@ -85,7 +85,7 @@ test("a directory that cannot be written to throws nothing, and the next status 
 
 test("a file that is absent, broken or of another format is told apart", async () => {
   await inDirectory(async (stateDir) => {
-    assert.deepEqual(await readStatusFile(stateDir), { kind: "absent" });
+    assert.deepEqual(await readStatusFile(stateDir), { kind: "absent", path: join(stateDir, "status.json") });
     for (const text of ["", "{", '{"format":1}', JSON.stringify({ format: 2, ...STATUS })]) {
       writeFileSync(statusPath(stateDir), text);
       assert.equal((await readStatusFile(stateDir)).kind, "unreadable", text);
