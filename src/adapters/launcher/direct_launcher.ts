@@ -15,7 +15,7 @@ import type { ProcessIdentity } from "../../domain/process.ts";
 import type { ArgvLaunch, VmId } from "../../domain/vm_record.ts";
 import type { Launcher, LaunchOutcome, LaunchRequest } from "../../ports/launcher.ts";
 import { readBootId } from "../process/boot_id.ts";
-import { createProcFileReader, type ReadProcFile } from "../process/proc_file.ts";
+import { createProcFileReader, errorCode, type ReadProcFile } from "../process/proc_file.ts";
 import { readStat } from "../process/read_process.ts";
 import type { Stat } from "../process/stat.ts";
 import { type ConsoleFiles, createConsoleFiles } from "./console_files.ts";
@@ -133,7 +133,7 @@ function start(starter: Starter, { id, argv, cwd, env }: Start): Promise<LaunchO
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", output, output] });
     return child.pid === undefined ? failureOf(child, program) : identify(starter, child, child.pid);
   } catch (error) {
-    return { kind: "refused", error: `Cannot start ${program}: ${messageOf(error)}` };
+    return { kind: "refused", error: whyNotStarted(program, error) };
   } finally {
     closeSync(output);
   }
@@ -141,8 +141,13 @@ function start(starter: Starter, { id, argv, cwd, env }: Start): Promise<LaunchO
 
 function failureOf(child: ChildProcess, program: string): Promise<LaunchOutcome> {
   return new Promise((resolve) => {
-    child.once("error", (error) => resolve({ kind: "refused", error: `Cannot start ${program}: ${error.message}` }));
+    child.once("error", (error) => resolve({ kind: "refused", error: whyNotStarted(program, error) }));
   });
+}
+
+function whyNotStarted(program: string, error: unknown): string {
+  if (errorCode(error) !== "ENOEXEC") return `Cannot start ${program}: ${messageOf(error)}`;
+  return `Cannot start ${program} as it must be of a format the kernel knows; a script must begin with #!`;
 }
 
 async function identify(starter: Starter, child: ChildProcess, pid: number): Promise<LaunchOutcome> {

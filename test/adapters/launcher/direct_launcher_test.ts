@@ -167,6 +167,15 @@ onHost("launch says in a sentence why it refuses, with the name of what is wrong
   }
 });
 
+const runsFormless = "Deno" in globalThis ? "Deno hands a program without a format to sh" : false;
+onHost("launch says of a script without #! what it lacks", { skip: runsFormless }, async (bench) => {
+  const script = join(bench.stateDir, "script");
+  writeFileSync(script, "sleep 1\n", { mode: 0o755 });
+  const outcome = await bench.launcher.launch({ record: processRecord("vm-a", [script]), incarnation: 1 });
+  assert.ok(outcome.kind === "refused", JSON.stringify(outcome));
+  assert.match(outcome.error, /format the kernel knows; a script must begin with #!$/);
+});
+
 onHost("launch keeps the output of the run before beside that of this one", {}, async (bench) => {
   const run = async (word: string) => {
     const identity = await bench.launch(processRecord("vm-runs", ["/bin/sh", "-c", `echo ${word}`]));
