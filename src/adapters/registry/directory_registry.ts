@@ -87,7 +87,8 @@ function namesIn(path: string): string[] | UnreadableRegistry {
   try {
     names = readdirSync(path);
   } catch (error) {
-    return unreadable(path, `Cannot read ${path} as the host must allow it: current value is ${String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    return unreadable(path, `Cannot read ${path} as the host must allow it: current value is ${reason}`);
   }
   if (names.length <= NAMES_MAX) return names.sort();
   return unreadable(

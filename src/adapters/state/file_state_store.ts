@@ -51,7 +51,8 @@ export function createFileStateStore(options: FileStateStoreOptions): StateStore
       await writer.write(path, text);
       return { kind: "saved" };
     } catch (error) {
-      return { kind: "failed", error: `Cannot write ${path} as the host must allow it: current value is ${error}` };
+      const reason = error instanceof Error ? error.message : String(error);
+      return { kind: "failed", error: `Cannot write ${path} as the host must allow it: current value is ${reason}` };
     }
   }
 

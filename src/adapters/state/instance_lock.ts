@@ -64,7 +64,8 @@ export function createInstanceLock(options: InstanceLockOptions): InstanceLock {
       try {
         return acquire(options);
       } catch (error) {
-        return { kind: "unavailable", error: `Cannot lock ${options.registryPath}: ${String(error)}` };
+        const reason = error instanceof Error ? error.message : String(error);
+        return { kind: "unavailable", error: `Cannot lock ${options.registryPath}: ${reason}` };
       }
     },
   };

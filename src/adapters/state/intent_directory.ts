@@ -88,7 +88,8 @@ function namesOf(directory: string): readonly string[] | Unreadable {
     const rule = `it must hold at most ${FILES_MAX} files`;
     return unreadable(directory, `Cannot read ${directory} as ${rule}: current value is ${names.length}`);
   } catch (error) {
-    return unreadable(directory, `Cannot read ${directory} as the host must allow it: current value is ${error}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    return unreadable(directory, `Cannot read ${directory} as the host must allow it: current value is ${reason}`);
   }
 }
 
