@@ -1,8 +1,9 @@
 /**
  * The shapes of the files in which the agent keeps what it remembers.
  *
- * A file of a newer version may say more than is known here, and that is ignored; a file that lacks something is damaged, and
- * counts as absent.
+ * An agent reads what another version of it left, an older one after an upgrade or a newer one when it went back. So keys that
+ * are not known here are ignored, and a key that is missing or means nothing here costs no other: it counts as what errs
+ * towards doing nothing. A file that does not even say of which boot it is counts as absent.
  * @module
  */
 
@@ -32,13 +33,17 @@ const runsWith = z
   })
   .transform((value) => ({ ...value, socket: value.socket }));
 
-const launchIntent = z.object({ attempt: count, incarnation: count, bootId: z.string(), at: instant });
+/** One that says something else is still a launch whose end was not written down. */
+const launchIntent = z
+  .object({ attempt: count, incarnation: count, bootId: z.string(), at: instant })
+  .catch({ attempt: 0, incarnation: 0, bootId: "", at: monotonicMs(0) });
 
 const recovering = z
   .object({
     reason: z
       .enum(["process_dead", "process_mismatch", "guest_not_running", "socket_unreachable", "health_check_failed"])
-      .optional(),
+      .optional()
+      .catch("process_dead"),
     attempt: count,
     since: instant,
   })
@@ -48,16 +53,16 @@ export const runtimeStateFile: z.ZodType<RuntimeState> = z
   .object({
     version,
     bootId: z.string(),
-    main: identity.or(absent),
-    runsWith: runsWith.or(absent),
-    incarnation: count,
-    attempts: count,
-    retryAt: instant.or(absent),
-    failed: z.boolean(),
-    launchIntent: launchIntent.or(absent),
-    recovering: recovering.or(absent),
-    exitedForContent: z.string().optional(),
-    migratedForContent: z.string().optional(),
+    main: identity.or(absent).catch(undefined),
+    runsWith: runsWith.or(absent).catch(undefined),
+    incarnation: count.catch(0),
+    attempts: count.catch(0),
+    retryAt: instant.or(absent).catch(undefined),
+    failed: z.boolean().catch(false),
+    launchIntent: z.union([absent, launchIntent]),
+    recovering: recovering.or(absent).catch(undefined),
+    exitedForContent: z.string().optional().catch(undefined),
+    migratedForContent: z.string().optional().catch(undefined),
   })
   .transform(({ version: _version, ...file }) => ({
     ...file,
@@ -71,7 +76,7 @@ export const runtimeStateFile: z.ZodType<RuntimeState> = z
   }));
 
 export const hostStateFile: z.ZodType<HostState> = z
-  .object({ version, bootId: z.string(), cleanStop: z.boolean(), forcedStops: z.array(instant) })
+  .object({ version, bootId: z.string(), cleanStop: z.boolean().catch(false), forcedStops: z.array(instant).catch([]) })
   .transform(({ version: _version, ...state }) => state);
 
 export const startedOnceFile = z.object({ version, contentHash: z.string() });

@@ -6,6 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { createFileStateStore } from "../../../src/adapters/state/file_state_store.ts";
 import type { RuntimeState } from "../../../src/domain/runtime_state.ts";
+import { monotonicMs } from "../../../src/domain/time.ts";
 import type { StateStore } from "../../../src/ports/state_store.ts";
 import { withDirectory } from "../../config/temporary_directory.ts";
 import { stateStoreContract } from "../../contract/state_store_contract.ts";
@@ -105,6 +106,51 @@ test("what a newer version wrote beside the known fields is ignored", () =>
     const text = JSON.stringify({ version: 2, ...stateOf({ attempts: 7 }), mood: "fine" });
     writeFileSync(join(directory, "run/vms/vm-1.json"), text);
     assert.deepEqual((await store.load()).vms.get("vm-1"), stateOf({ attempts: 7 }));
+  }));
+
+/** Each is what another version of the agent left, and what this one makes of it. */
+const OTHER_VERSIONS: Readonly<Record<string, readonly [written: object, read: Partial<RuntimeState>]>> = {
+  "an older one that knew little": [
+    { attempts: 3, exitedForContent: "abc" },
+    { incarnation: 0, attempts: 3, exitedForContent: "abc" },
+  ],
+  "a newer one with a reason of its own": [
+    { attempts: 2, failed: true, incarnation: 4, recovering: { reason: "clock_stopped", attempt: 2, since: 10 } },
+    {
+      ...{ attempts: 2, failed: true, incarnation: 4 },
+      recovering: { reason: "process_dead", attempt: 2, since: monotonicMs(10) },
+    },
+  ],
+  "a newer one with a VMM of its own": [
+    { attempts: 1, runsWith: { vmm: "crosvm", launchHash: "1" }, migratedForContent: "abc" },
+    { incarnation: 0, attempts: 1, migratedForContent: "abc" },
+  ],
+  "a newer one that says more about a launch under way": [
+    { attempts: 1, incarnation: 2, launchIntent: { begun: { at: "now" } } },
+    {
+      ...{ attempts: 1, incarnation: 2 },
+      launchIntent: { attempt: 0, incarnation: 0, bootId: "", at: monotonicMs(0) },
+    },
+  ],
+};
+
+for (const [version, [written, expected]] of Object.entries(OTHER_VERSIONS)) {
+  test(`of what ${version} left, all that is understood is used`, () =>
+    withDirectory(async (directory) => {
+      await open(directory).saveVm("vm-1", stateOf());
+      writeFileSync(join(directory, "run/vms/vm-1.json"), JSON.stringify({ version: 9, bootId: BOOT, ...written }));
+      assert.deepEqual((await open(directory).load()).vms.get("vm-1"), stateOf(expected));
+    }));
+}
+
+test("a host's state of another version counts as a stop that nobody asked for, unless it says otherwise", () =>
+  withDirectory(async (directory) => {
+    const store = open(directory);
+    await store.saveHost({ bootId: BOOT, cleanStop: true, forcedStops: [] });
+    writeFileSync(join(directory, "run/host.json"), JSON.stringify({ version: 9, bootId: BOOT, forcedStops: "many" }));
+    assert.deepEqual((await store.load()).host, { bootId: BOOT, cleanStop: false, forcedStops: [] });
+    writeFileSync(join(directory, "run/host.json"), JSON.stringify({ version: 1, bootId: BOOT, cleanStop: true }));
+    assert.deepEqual((await store.load()).host, { bootId: BOOT, cleanStop: true, forcedStops: [] });
   }));
 
 test("a file that others could have written is neither loaded nor a place to save", () =>
