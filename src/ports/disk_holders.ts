@@ -12,8 +12,20 @@ export interface DiskHolder {
   readonly exe: string;
 }
 
+export interface ExaminedDisk {
+  readonly path: string;
+  readonly shared: boolean;
+  /** Device and inode, or the number of a block device, in a form that only the adapter reads. */
+  readonly keys: readonly string[];
+}
+
 export type DiskExamination =
-  | { readonly kind: "examined"; readonly holders: readonly DiskHolder[] }
+  | {
+      readonly kind: "examined";
+      readonly holders: readonly DiskHolder[];
+      /** What each path names: two paths that share a key are one disk. */
+      readonly disks: readonly ExaminedDisk[];
+    }
   /** A path that does not exist or cannot be examined in time (a dead NFS server). */
   | { readonly kind: "unavailable"; readonly path: string; readonly error: string };
 

@@ -8,7 +8,7 @@ import type { ProcessIdentity } from "../domain/process.ts";
 import type { LaunchIntent } from "../domain/runtime_state.ts";
 import type { VmId, VmRecord } from "../domain/vm_record.ts";
 import type { ProbePorts } from "../health/probe.ts";
-import type { DiskHolders } from "../ports/disk_holders.ts";
+import type { DiskHolders, ExaminedDisk } from "../ports/disk_holders.ts";
 import type { Hooks } from "../ports/hooks.ts";
 import type { Host } from "../ports/host.ts";
 import type { Launcher } from "../ports/launcher.ts";
@@ -50,7 +50,7 @@ export interface ActWorld {
   /** Durable: this content of the record has been started. */
   rememberStartedOnce(record: VmRecord): Promise<SaveOutcome>;
   /** Claims the disks of a VM until it is seen healthy or is given up; the VM that has claimed one of them already, if any. */
-  claimDisks(record: VmRecord): VmId | undefined;
+  claimDisks(disks: readonly ExaminedDisk[]): VmId | undefined;
   /** Tells the rules how far the act has come. */
   observe(observation: Observation): void;
   /** Aborts when the act is to end at its next safe point: the agent stops, or intent changed. */

@@ -44,7 +44,6 @@ export function attemptBegan(draft: Draft, began: Extract<Observation, { type: "
     forgiveFailure: false,
     saidBlocked: undefined,
     rememberedRetryAt: undefined,
-    abandonments: 0,
   });
   draft.enter({ name: "starting", since: now });
   const reason = draft.vm.loss?.reason;

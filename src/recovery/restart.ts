@@ -221,7 +221,7 @@ class Restart {
     const [holder] = examination.holders;
     if (holder === undefined) {
       // Nobody has opened them; another VM of ours may be about to.
-      const claimant = this.#world.claimDisks(record);
+      const claimant = this.#world.claimDisks(examination.disks);
       return claimant === undefined ? undefined : blocked("disk_in_use", `${claimant} is being started with it`);
     }
     return blocked("disk_in_use", `${holder.path} is open for writing by pid ${holder.pid} (${holder.exe})`);

@@ -7,7 +7,8 @@ import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
 import type { BlockedReason } from "../domain/event.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
-import type { Disk, VmId, VmRecord } from "../domain/vm_record.ts";
+import type { VmId } from "../domain/vm_record.ts";
+import type { ExaminedDisk } from "../ports/disk_holders.ts";
 import type { ActWorld, LaunchMemory } from "../recovery/act.ts";
 import type { AdmissionClass, Candidate } from "../recovery/admission.ts";
 import { admit } from "../recovery/admission.ts";
@@ -205,7 +206,7 @@ export class Acts {
         this.#fleet.startedOnce.set(id, record.contentHash);
         return stateStore.saveStartedOnce(id, record.contentHash);
       },
-      claimDisks: (record) => this.#claimDisks(record),
+      claimDisks: (disks) => this.#claimDisks(id, disks),
       observe: (observation) => this.#fleet.apply(tracked, observation),
       forceRefusal: () => this.#forceRefusal(tracked),
       isBraked: () => {
@@ -223,14 +224,14 @@ export class Acts {
    * Two VMs that name the same disk may be examined at the same instant, before either has opened it. So a disk belongs to the VM
    * that was examined first until its VMM is seen healthy, and has opened it, or is given up.
    */
-  #claimDisks(record: VmRecord): VmId | undefined {
+  #claimDisks(claiming: VmId, wanted: readonly ExaminedDisk[]): VmId | undefined {
     for (const [id, disks] of this.#fleet.diskClaims) {
       const claimant = this.#fleet.tracked.get(id) ?? this.#fleet.acts.get(id);
       const stands = claimant !== undefined && mayYetOpenDisks(claimant, this.#fleet.deps.clock.monotonic());
       if (!stands) this.#fleet.diskClaims.delete(id);
-      else if (id !== record.id && conflict(disks, record.disks)) return id;
+      else if (id !== claiming && conflict(disks, wanted)) return id;
     }
-    this.#fleet.diskClaims.set(record.id, record.disks);
+    this.#fleet.diskClaims.set(claiming, wanted);
     return undefined;
   }
 
@@ -275,8 +276,13 @@ function sample<T>(items: readonly T[], countMax: number, chance: () => number):
 }
 
 /** Whether two VMs name the same disk, and at least one of them wants it for itself. */
-function conflict(a: readonly Disk[], b: readonly Disk[]): boolean {
-  return a.some((disk) => b.some((other) => other.path === disk.path && !(other.shared && disk.shared)));
+function conflict(a: readonly ExaminedDisk[], b: readonly ExaminedDisk[]): boolean {
+  return a.some((disk) => b.some((other) => !(other.shared && disk.shared) && sameDisk(disk, other)));
+}
+
+/** A disk may be named through links, or by another node of the same device. */
+function sameDisk(a: ExaminedDisk, b: ExaminedDisk): boolean {
+  return a.path === b.path || a.keys.some((key) => b.keys.includes(key));
 }
 
 /** Whether a VM that was examined for its disks may open them without showing it yet. */

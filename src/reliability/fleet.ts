@@ -12,7 +12,8 @@ import { sameProcess } from "../domain/process.ts";
 import type { RuntimeState } from "../domain/runtime_state.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
-import type { Disk, VmId, VmRecord } from "../domain/vm_record.ts";
+import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import type { ExaminedDisk } from "../ports/disk_holders.ts";
 import type { ReadRecord } from "../ports/registry.ts";
 import type { Brake } from "../recovery/brake.ts";
 import { nextBrake, RELEASED } from "../recovery/brake.ts";
@@ -58,7 +59,7 @@ export class Fleet {
   /** VMs with an act under way; one outlives its VM's record, and no other of that id may begin until it has ended. */
   readonly acts = new Map<VmId, TrackedVm>();
   /** Disks that VMs were examined for and may not have opened yet. */
-  readonly diskClaims = new Map<VmId, readonly Disk[]>();
+  readonly diskClaims = new Map<VmId, readonly ExaminedDisk[]>();
   /** Contents of `restart: never` records that were started already. */
   readonly startedOnce: Map<VmId, string>;
   /** VMs that should run, and those of them that are suspect or blocked. */
@@ -101,7 +102,11 @@ export class Fleet {
     this.tracked.set(record.id, tracked);
     // What an earlier agent launched a moment ago may not have opened its disks yet.
     const starting = tracked.openIntent !== undefined || tracked.vm.openAttempt !== undefined;
-    if (starting) this.diskClaims.set(record.id, record.disks);
+    if (starting)
+      this.diskClaims.set(
+        record.id,
+        record.disks.map((disk) => ({ ...disk, keys: [] })),
+      );
     this.revision += 1;
     this.#count(tracked);
     tracked.holding = this.holdings.of(record.id);

@@ -38,7 +38,7 @@ export function diskHoldersContract(name: string, makeFixture: () => Promise<Dis
   };
 
   contract("no disks are held by nobody", async ({ diskHolders }) => {
-    assert.deepEqual(await diskHolders.examine([], TIMEOUT_MS), { kind: "examined", holders: [] });
+    assert.deepEqual(await diskHolders.examine([], TIMEOUT_MS), { kind: "examined", holders: [], disks: [] });
   });
 
   contract("a writer is named, with the path by which it was asked for, until it closes", async (fixture) => {

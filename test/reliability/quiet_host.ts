@@ -145,7 +145,13 @@ export class QuietHost {
         tcp: async ({ host }) =>
           this.guestAnswers(host) ? { kind: "success" } : { kind: "failure", error: "refused" },
       },
-      diskHolders: { examine: async () => ({ kind: "examined", holders: [] }) },
+      diskHolders: {
+        examine: async (disks) => ({
+          kind: "examined",
+          holders: [],
+          disks: disks.map(({ path, shared }) => ({ path, shared, keys: [path] })),
+        }),
+      },
       hooks: { run: async () => ({ kind: "done" }), removeLeftovers: async () => ({ kind: "done" }) },
       stateStore: this.store,
       instanceLock: { acquire: async () => ({ kind: "acquired", release: () => undefined }) },

@@ -280,7 +280,8 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
                 holders.push({ path: disk.path, pid: process.identity.pid, exe: process.exe });
               }
             }
-            return { kind: "examined", holders };
+            const examined = disks.map(({ path, shared }) => ({ path, shared, keys: [path] }));
+            return { kind: "examined", holders, disks: examined };
           },
           takesMs: (examination) => (examination.kind === "unavailable" ? timeoutMs : 0),
           delivered: (examination, beganAt) => {

@@ -11,7 +11,7 @@
 
 import { readdirSync, readlinkSync } from "node:fs";
 import type { Disk } from "../../domain/vm_record.ts";
-import type { DiskExamination, DiskHolder, DiskHolders } from "../../ports/disk_holders.ts";
+import type { DiskExamination, DiskHolder, DiskHolders, ExaminedDisk } from "../../ports/disk_holders.ts";
 import { type FileKey, isDoubtful, keysOfFacts } from "./file_key.ts";
 import { type Mount, readMounts } from "./mounts.ts";
 import { filesOpenForWriting, type OpenFile, type OpenFilesSource } from "./open_files.ts";
@@ -33,10 +33,12 @@ export function createDiskHolders(options: DiskHoldersOptions = {}): DiskHolders
       const deadlineAt = performance.now() + timeoutMs;
       const located = await locate(disks, deadlineAt);
       if (located.kind === "unavailable") return located;
-      if (located.disks.size === 0) return { kind: "examined", holders: [] };
+      const { examined } = located;
+      if (located.disks.size === 0) return { kind: "examined", holders: [], disks: examined };
       try {
         const mounts = createMountSource(procPath);
-        return await findHolders({ read, mountOf: mounts }, procPath, located.disks, deadlineAt);
+        const found = await findHolders({ read, mountOf: mounts }, procPath, located.disks, deadlineAt);
+        return found.kind === "found" ? { kind: "examined", holders: found.holders, disks: examined } : found;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         return { kind: "unavailable", path: procPath, error: `Cannot read who has disks open: ${reason}` };
@@ -47,19 +49,26 @@ export function createDiskHolders(options: DiskHoldersOptions = {}): DiskHolders
 
 type Located =
   /** Paths of the disks that must be held by nobody, by every key of theirs. */
-  | { readonly kind: "located"; readonly disks: ReadonlyMap<FileKey, string> }
+  | {
+      readonly kind: "located";
+      readonly disks: ReadonlyMap<FileKey, string>;
+      readonly examined: readonly ExaminedDisk[];
+    }
   | Extract<DiskExamination, { kind: "unavailable" }>;
 
 /** One after another, so that the one that does not answer is known by name. */
 async function locate(disks: readonly Disk[], deadlineAt: number): Promise<Located> {
   const paths = new Map<FileKey, string>();
+  const examined: ExaminedDisk[] = [];
   for (const { path, shared } of disks) {
     const stat = await statPath(path, Math.max(1, deadlineAt - performance.now()));
     if (stat.kind !== "found") return { kind: "unavailable", path, error: whyUnavailable(stat) };
+    const keys = keysOfFacts(stat.facts);
+    examined.push({ path, shared, keys });
     if (shared) continue;
-    for (const key of keysOfFacts(stat.facts)) paths.set(key, path);
+    for (const key of keys) paths.set(key, path);
   }
-  return { kind: "located", disks: paths };
+  return { kind: "located", disks: paths, examined };
 }
 
 function whyUnavailable(stat: Exclude<Awaited<ReturnType<typeof statPath>>, { kind: "found" }>): string {
@@ -72,7 +81,10 @@ async function findHolders(
   procPath: string,
   disks: ReadonlyMap<FileKey, string>,
   deadlineAt: number,
-): Promise<DiskExamination> {
+): Promise<
+  | { readonly kind: "found"; readonly holders: readonly DiskHolder[] }
+  | Extract<DiskExamination, { kind: "unavailable" }>
+> {
   const pauseWhenDue = createSlices();
   const holders: DiskHolder[] = [];
   for (const pid of readdirSync(procPath).map(Number).filter(Number.isInteger)) {
@@ -89,7 +101,7 @@ async function findHolders(
     }
     for (const path of held) holders.push({ path, pid, exe: programAt(`${procPath}/${pid}`) });
   }
-  return { kind: "examined", holders };
+  return { kind: "found", holders };
 }
 
 /** Whether a file on an unknown mount is a disk. One that cannot be asked is taken for it. */

@@ -46,6 +46,24 @@ function createBench(): Bench {
   };
 }
 
+test("two paths to one disk share a key, and two disks share none", async () => {
+  const bench = createBench();
+  try {
+    const disk = bench.makeDisk();
+    const link = join(bench.directory, "link");
+    symlinkSync(disk, link);
+    const disks = [disk, link, bench.makeDisk()].map((path) => ({ path, shared: path === link }));
+    const examination = await diskHolders.examine(disks, TIMEOUT_MS);
+    assert.ok(examination.kind === "examined", JSON.stringify(examination));
+    const [first, second, third] = examination.disks.map(({ keys }) => new Set(keys));
+    assert.ok(first !== undefined && first.size > 0);
+    assert.deepEqual(second, first);
+    assert.ok([...(third ?? [])].every((key) => !first.has(key)));
+  } finally {
+    await bench.dispose();
+  }
+});
+
 diskHoldersContract("disk holders", async () => {
   const bench = createBench();
   return {
