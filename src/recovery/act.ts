@@ -49,6 +49,8 @@ export interface ActWorld {
   remember(memory: LaunchMemory): Promise<SaveOutcome>;
   /** Durable: this content of the record has been started. */
   rememberStartedOnce(record: VmRecord): Promise<SaveOutcome>;
+  /** It was not started after all. */
+  forgetStartedOnce(): Promise<void>;
   /** Claims the disks of a VM until it is seen healthy or is given up; the VM that has claimed one of them already, if any. */
   claimDisks(disks: readonly ExaminedDisk[]): VmId | undefined;
   /** Tells the rules how far the act has come. */

@@ -76,13 +76,21 @@ export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
       return;
     case "attempt_failed":
       forgetMain(draft);
-      if (outcome.exit !== undefined && !restartsAfter(outcome.exit.status, situation.record.restart)) {
+      if (outcome.exit !== undefined) draft.set({ deadIncarnation: vm.incarnation });
+      if (
+        outcome.exit !== undefined &&
+        !vm.forgiveFailure &&
+        !restartsAfter(outcome.exit.status, situation.record.restart)
+      ) {
         failOpenAttempt(draft, outcome.cause, outcome.error, 0);
         leaveExited(draft, outcome.exit.process, outcome.exit.status?.code);
         return;
       }
       endFailedAttempt(draft, outcome.cause, outcome.error);
       if (outcome.cause === "abandoned") pause(draft);
+      if (outcome.blocked !== undefined && situation.record.desired === "running") {
+        block(draft, outcome.blocked.reason, outcome.blocked.detail, after(now, recovery.retryIntervalMs));
+      }
       return;
     case "blocked":
       if (vm.main === undefined && situation.record.desired === "stopped") enterWaiting(draft);

@@ -75,10 +75,28 @@ export async function fence(world: ActWorld, record: VmRecord, options: FencingO
     }
     cleanScansNeeded -= 1;
     if (cleanScansNeeded > 0) continue;
+    const alive = await stillLives(world, options.known);
+    if (alive !== undefined) return alive;
     const proof = options.known === undefined ? "none_found" : "exited";
     return { kind: "clean", proof, scannedAt: scan.startedAt };
   }
   return { kind: "blocked", reason: "unproven", detail: blockedBy };
+}
+
+/** A main that was known may run under a record that no longer describes it, where no scan would find it. */
+async function stillLives(world: ActWorld, known: ProcessIdentity | undefined): Promise<Fencing | undefined> {
+  if (known === undefined) return undefined;
+  const seen = await world.ports.processTable.inspect(known);
+  switch (seen.kind) {
+    case "dead":
+      return undefined;
+    case "zombie_leader":
+      return { kind: "unfenceable", detail: `pid ${known.pid} has ended, ${seen.liveTasks} other tasks of it live on` };
+    case "alive":
+      return { kind: "blocked", reason: "unproven", detail: `pid ${known.pid}, which was its main, lives` };
+    default:
+      return { kind: "blocked", reason: "unproven", detail: seen.error };
+  }
 }
 
 /**

@@ -45,6 +45,8 @@ export type RestartOutcome =
       readonly error: string;
       /** Set when what was launched ran and ended by itself. */
       readonly exit: { readonly process: ProcessIdentity; readonly status: ExitStatus | undefined } | undefined;
+      /** What stood in its way once it had been announced: more attempts would not help. */
+      readonly blocked?: { readonly reason: BlockedReason; readonly detail: string };
     }
   | { readonly kind: "blocked"; readonly reason: BlockedReason; readonly detail: string }
   | { readonly kind: "unfenceable"; readonly detail: string }

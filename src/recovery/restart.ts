@@ -41,7 +41,7 @@ export interface RestartSubject extends ActSubject {
 
 /** How long a launch whose end is unknown is given to show itself. */
 const LAUNCH_MAY_LAND_MS = 2_000;
-/** A proof older than this is made anew before the launch. */
+/** A proof older than this is made anew before the launch; after each try that took longer, this much more is allowed. */
 const PROOF_AGE_MAX_MS = 1_000;
 const PROOF_TRIES_MAX = 5;
 const QUESTION_TIMEOUT_MS = 5_000;
@@ -134,6 +134,8 @@ class Restart {
     }
     const objection = await this.#objection("force");
     if (objection !== undefined) return { kind: "abandoned", detail: objection };
+    const alone = await mainIsAlone(this.#world, this.#current(), main);
+    if (alone !== undefined) return alone;
     const counted = await this.#world.countForcedStop();
     if (counted.kind === "failed") return blocked("state_unwritable", counted.error);
     if (counted.kind === "exhausted") return blocked("forced_stops_exhausted", "force was asked for");
@@ -196,7 +198,7 @@ class Restart {
       if ((await this.#servedByOthers(record)) !== undefined) return "its socket is served by somebody else";
       const objection = await this.#objection();
       if (objection !== undefined) return objection;
-      if (clock.monotonic() <= after(beganAt, PROOF_AGE_MAX_MS)) return undefined;
+      if (clock.monotonic() <= after(beganAt, PROOF_AGE_MAX_MS * (tries + 1))) return undefined;
     }
     return "the host is too slow to tell what runs on it";
   }
@@ -284,7 +286,10 @@ class Restart {
       const failed = await this.#hook("before_start", argv, launch.hookTimeoutMs);
       if (failed === undefined) continue;
       report({ type: "vm_hook_failed", vmId: record.id, hook: "before_start", error: failed });
-      for (const undo of launch.afterStop) await this.#hook("after_stop", undo, launch.hookTimeoutMs);
+      for (const undo of launch.afterStop) {
+        if ((await this.#objection()) !== undefined) break;
+        await this.#hook("after_stop", undo, launch.hookTimeoutMs);
+      }
       return await this.#fail("hook_failed", failed);
     }
     return undefined;
@@ -299,11 +304,17 @@ class Restart {
       const once = await this.#world.rememberStartedOnce(record);
       if (once.kind === "failed") return await this.#fail("abandoned", once.error);
       const again = await this.#renewProof();
-      if (again !== undefined) return again;
+      if (again !== undefined) {
+        await this.#world.forgetStartedOnce();
+        return again;
+      }
     }
     const launchedAt = clock.monotonic();
     const outcome = await launcher.launch({ record, incarnation: this.#incarnation });
-    if (outcome.kind === "refused") return await this.#fail("launch_refused", outcome.error);
+    if (outcome.kind === "refused") {
+      if (record.restart === "never") await this.#world.forgetStartedOnce();
+      return await this.#fail("launch_refused", outcome.error);
+    }
     // The intent stays open on disk: whoever tries next knows that something may still land.
     if (outcome.kind === "unknown")
       return { kind: "attempt_failed", cause: "launch_unknown", error: outcome.error, exit: undefined };
@@ -324,18 +335,26 @@ class Restart {
   /** Intent and proof, both as fresh as the host permits: hooks took their time, and so may reading either of them. */
   async #renewProof(): Promise<RestartOutcome | undefined> {
     const { clock } = this.#world.ports;
-    const isStale = () =>
-      this.#proof === undefined || clock.monotonic() > after(this.#proof.scannedAt, PROOF_AGE_MAX_MS);
+    // A host on which looking takes longer gets longer: it would never start anything otherwise.
+    const isStale = (tries: number) =>
+      this.#proof === undefined || clock.monotonic() > after(this.#proof.scannedAt, PROOF_AGE_MAX_MS * (tries + 1));
     for (let tries = 0; tries < PROOF_TRIES_MAX; tries += 1) {
-      const changed = isStale() ? ((await this.proveGone()) ?? (await this.examineDisks())) : undefined;
+      const changed = isStale(0) ? ((await this.proveGone()) ?? (await this.examineDisks())) : undefined;
       if (changed?.kind === "found") return changed;
-      if (changed !== undefined)
-        return await this.#fail("abandoned", "detail" in changed ? changed.detail : changed.kind);
+      if (changed !== undefined) return await this.#failByBlock(changed);
       const objection = await this.#objection();
       if (objection !== undefined) return await this.#fail("abandoned", objection);
-      if (!isStale()) return undefined;
+      if (!isStale(tries)) return undefined;
     }
     return await this.#fail("abandoned", "the host is too slow to tell what runs on it");
+  }
+
+  async #failByBlock(changed: RestartOutcome): Promise<RestartOutcome> {
+    const detail = "detail" in changed ? changed.detail : changed.kind;
+    const failed = await this.#fail("abandoned", detail);
+    if (failed.kind !== "attempt_failed") return failed;
+    if (changed.kind === "unfenceable") return { ...failed, blocked: { reason: "unfenceable", detail } };
+    return changed.kind === "blocked" ? { ...failed, blocked: { reason: changed.reason, detail } } : failed;
   }
 
   /** Probes until the VM was seen healthy: that, and not the launch, is what an attempt is for. */

@@ -232,6 +232,7 @@ function sawGuestState(draft: Draft, main: Main, result: Extract<ProbeResult, { 
   if (state === "busy") return;
   if (state === "migrated") {
     draft.set({ migratedForContent: record.contentHash, healthySince: undefined });
+    if (record.desired === "stopped") return;
     block(draft, "migrated", `its VMM says ${result.raw}`, undefined);
     return;
   }

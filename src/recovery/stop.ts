@@ -36,8 +36,22 @@ export async function stop(subject: StopSubject, world: ActWorld): Promise<StopO
   };
   return (
     (await endMain(subject.main, record, world, objection)) ??
+    (await endUnit(record, world, objection)) ??
     (await endRest(subject, record, world, objection, startedAt))
   );
+}
+
+/** A unit whose main process has ended may be started again by its own manager, so it is stopped as well. */
+async function endUnit(
+  record: VmRecord,
+  world: ActWorld,
+  objection: () => Promise<string | undefined>,
+): Promise<StopOutcome | undefined> {
+  if (record.launch?.kind !== "unit") return undefined;
+  const refused = await objection();
+  if (refused !== undefined) return { kind: "abandoned", detail: refused };
+  const stopped = await world.ports.launcher.stopUnit(record.launch.unit);
+  return stopped.kind === "failed" ? { kind: "blocked", reason: "unproven", detail: stopped.error } : undefined;
 }
 
 async function endMain(
@@ -69,10 +83,10 @@ async function endMain(
     if (await diesWithin(ports, main.identity, waitMs, world.signal)) return undefined;
     if (world.signal.aborted) return { kind: "abandoned", detail: "the act was called off" };
   } while (asked.kind === "not_asked" && clock.monotonic() < until);
-  // A VMM that stays when its guest has shut down holds nothing any more.
+  // A VMM that stays when its guest has shut down, or went to another host, holds nothing any more.
   const answer = await ports.vmm.query(target, QUESTION_TIMEOUT_MS);
-  const guestIsDown = answer.kind === "state" && answer.guest === "shut_down";
-  if (!guestIsDown && record.stop !== "force" && !recovery.allowDataLoss) {
+  const guestIsGone = answer.kind === "state" && (answer.guest === "shut_down" || answer.guest === "migrated");
+  if (!guestIsGone && record.stop !== "force" && !recovery.allowDataLoss) {
     const detail =
       asked.kind === "asked" ? `asked ${Math.round(recovery.shutdownTimeoutMs / 1000)} s ago` : asked.error;
     return { kind: "blocked", reason: "ignores_shutdown", detail };

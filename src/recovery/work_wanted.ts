@@ -42,7 +42,6 @@ function stopWanted(vm: Vm): Work | undefined {
   const { phase, main } = vm;
   if (main === undefined) return undefined;
   switch (phase.name) {
-    case "pending":
     case "fencing":
     case "starting":
     case "stopping":

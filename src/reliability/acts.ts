@@ -51,7 +51,7 @@ export class Acts {
     if (this.#stopping || this.#fleet.waiting.size === 0) return;
     const restarts: Candidate[] = [];
     const stops: Candidate[] = [];
-    for (const tracked of this.#fleet.waiting) {
+    for (const tracked of [...this.#fleet.waiting]) {
       const work = this.#fleet.workOf(tracked, now);
       if (work === undefined || work.dueAt > now) {
         this.#fleet.waiting.delete(tracked);
@@ -205,6 +205,11 @@ export class Acts {
       rememberStartedOnce: (record) => {
         this.#fleet.startedOnce.set(id, record.contentHash);
         return stateStore.saveStartedOnce(id, record.contentHash);
+      },
+      forgetStartedOnce: async () => {
+        this.#fleet.startedOnce.delete(id);
+        // A content that no record has.
+        await stateStore.saveStartedOnce(id, "");
       },
       claimDisks: (disks) => this.#claimDisks(id, disks),
       observe: (observation) => this.#fleet.apply(tracked, observation),

@@ -116,7 +116,7 @@ export class Fleet {
   untrack(id: VmId): void {
     const tracked = this.tracked.get(id);
     if (tracked === undefined) return;
-    const { main, openAttempt, loss } = tracked.vm;
+    const { main, openAttempt } = tracked.vm;
     const { report, clock } = this.deps;
     tracked.deleted = true;
     this.revision += 1;
@@ -133,7 +133,7 @@ export class Fleet {
       report({
         type: "attempt_failed",
         vmId: id,
-        recovery: loss?.reason !== undefined,
+        recovery: openAttempt.recovery,
         attempt: openAttempt.attempt,
         maxRetries: tracked.policy.recovery.maxRetries,
         cause: "abandoned",

@@ -82,6 +82,7 @@ class Loop {
   #holdingsAt: number = 0;
   #lateSaidAt: number = Number.NEGATIVE_INFINITY;
   #refreshingHoldings = false;
+  #hasLooked = false;
   #publishedAt: number = Number.NEGATIVE_INFINITY;
   #publishedRevision = -1;
   #status = "";
@@ -165,7 +166,7 @@ class Loop {
 
   async #turns(): Promise<void> {
     const { clock, notify, report, version, launcher } = this.#deps;
-    if (this.#fleet.policy.enabled) await this.#unlessAborted(this.#firstLook());
+    await this.#lookFirst();
     if (this.#signal.aborted) return;
     const vms = [...this.#fleet.tracked.values()];
     const adopted = vms.filter((tracked) => tracked.vm.main !== undefined).length;
@@ -173,12 +174,20 @@ class Loop {
     notify.ready();
     this.#signal.addEventListener("abort", () => this.#alarm.wake(), { once: true });
     while (!this.#signal.aborted) {
+      await this.#lookFirst();
       if (this.#fleet.policy.enabled) this.#turn();
       this.#publishStatus();
       notify.alive();
       const now = clock.monotonic();
       await this.#untilWoken(Math.max(now, Math.min(this.#nextAt(), now + IDLE_TURN_MS)));
     }
+  }
+
+  /** Takes stock before the first turn in which the agent is enabled. */
+  async #lookFirst(): Promise<void> {
+    if (this.#hasLooked || !this.#fleet.policy.enabled) return;
+    this.#hasLooked = true;
+    await this.#unlessAborted(this.#firstLook());
   }
 
   /** Waits for a task, but not longer than the agent is to run. */
@@ -292,7 +301,8 @@ class Loop {
       this.#deps.report({ type: "configuration_reloaded", changed: request.changed });
     } else {
       this.#sayStates();
-      this.#reader.believeRegistry = true;
+      // Only what was disputed can be confirmed: not what happens to the registry a moment later.
+      this.#reader.believeRegistry = this.#reader.unreadable !== undefined;
     }
     this.#reader.listAt = 0;
     this.#holdingsAt = 0;

@@ -177,16 +177,23 @@ export class Lookout {
   async #lookInScan(tracked: TrackedVm, processes: VmProcesses, scannedAt: MonotonicMs): Promise<void> {
     if (tracked.act !== undefined || tracked.knownSince > scannedAt) return;
     const { owned } = processes;
-    const mains = processes.mains.filter((main) => !isLeftOver(main, tracked.vm.deadIncarnation));
-    const [facts] = mains;
     const known = tracked.vm.main;
+    let mains = processes.mains.filter((main) => !isLeftOver(main, tracked.vm.deadIncarnation));
+    const shown = known === undefined || mains.some((main) => sameProcess(main.identity, known.identity));
+    if (!shown) {
+      // What is left of the launch whose main has just ended is no VM, whether or not its end was noticed.
+      const { kind } = await this.#fleet.deps.processTable.inspect(known.identity);
+      if (tracked.vm.main !== known) return;
+      if (kind === "dead") mains = mains.filter((main) => !isLeftOver(main, known.incarnation));
+    }
+    const [facts] = mains;
     if (mains.length > 1) {
       const look = { kind: "duplicate" as const, mains: mains.map((main) => main.identity) };
       this.#applyLook(tracked, { type: "looked", look });
       return;
     }
     if (facts !== undefined) {
-      await this.#sawMain(tracked, facts);
+      await this.#sawMain(tracked, facts, owned);
       return;
     }
     if (known !== undefined) {
@@ -199,12 +206,15 @@ export class Lookout {
     if (await this.#adoptRemembered(tracked)) return;
     const { socket } = tracked.record;
     const served = socket === undefined ? "missing" : await this.#fleet.deps.vmm.socketState(socket, SOCKET_GLANCE_MS);
+    // How it ended while no agent was there, where the launcher can still tell.
+    const lost = tracked.remembered?.main;
+    const exit = lost === undefined ? undefined : await this.#fleet.deps.launcher.exitOf(tracked.record, lost);
     if (tracked.knownSince > scannedAt || tracked.vm.main !== undefined) return;
     this.#applyLook(tracked, {
       type: "looked",
       look: {
         kind: "dead",
-        exit: undefined,
+        exit,
         socketServed: served === "accepts",
         remnants: owned.length,
         evidence: owned.length > 0 ? `no main process, ${owned.length} others of it` : "no process of it",
@@ -214,7 +224,7 @@ export class Lookout {
     });
   }
 
-  async #sawMain(tracked: TrackedVm, facts: ProcessFacts): Promise<void> {
+  async #sawMain(tracked: TrackedVm, facts: ProcessFacts, owned: readonly ProcessFacts[]): Promise<void> {
     const { clock, processTable } = this.#fleet.deps;
     const known = tracked.vm.main;
     const same = known !== undefined && sameProcess(known.identity, facts.identity);
@@ -228,6 +238,13 @@ export class Lookout {
     const previous = same || known === undefined ? undefined : await processTable.inspect(known.identity);
     if (tracked.vm.main !== known) return;
     const previousMainDead = previous?.kind === "dead";
+    const wraps = known !== undefined && owned.some(({ identity }) => sameProcess(identity, known.identity));
+    if (known !== undefined && !same && !previousMainDead && !wraps) {
+      // The one that is known runs under an older record: the new one names another process, and both live.
+      const look = { kind: "duplicate" as const, mains: [known.identity, facts.identity] };
+      this.#applyLook(tracked, { type: "looked", look });
+      return;
+    }
     this.#applyLook(tracked, { type: "looked", look: { kind: "running", main, previousMainDead } });
   }
 
@@ -236,8 +253,10 @@ export class Lookout {
     const { clock, processTable } = this.#fleet.deps;
     const identity = tracked.remembered?.main;
     if (identity === undefined || tracked.vm.phase.name !== "pending") return false;
+    if ((await processTable.inspect(identity)).kind === "dead") return false;
     const facts = await processTable.describe(identity);
-    if (facts === undefined || !sameProcess(facts.identity, identity)) return false;
+    // It lives, or nobody can tell, and it cannot be described now: then nothing may be concluded from its absence in a scan.
+    if (facts === undefined || !sameProcess(facts.identity, identity)) return true;
     const main = this.#mainFrom(tracked, facts, clock.monotonic());
     this.#applyLook(tracked, { type: "looked", look: { kind: "running", main, previousMainDead: false } });
     return true;

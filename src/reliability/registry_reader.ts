@@ -116,7 +116,10 @@ export class RegistryReader {
   async #readSome(ids: readonly VmId[]): Promise<InventoryChange | undefined> {
     // While the registry is not believed, single records of it are not either.
     if (this.#inventory.unreadable !== undefined) return undefined;
-    const entries = await Promise.all(ids.map((id) => this.#fleet.deps.registry.read(id)));
+    const { clock, registry } = this.#fleet.deps;
+    const reading = Promise.all(ids.map((id) => registry.read(id)));
+    const entries = await withDeadline(clock, LISTING_TIMEOUT_MS, reading);
+    if (entries === TIMED_OUT) return undefined;
     const read = entries.filter((entry) => entry.kind === "record" || entry.kind === "invalid");
     return read.length < entries.length ? undefined : mergeEntries(this.#inventory, read);
   }

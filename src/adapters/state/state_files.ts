@@ -3,7 +3,8 @@
  *
  * An agent reads what another version of it left, an older one after an upgrade or a newer one when it went back. So keys that
  * are not known here are ignored, and a key that is missing or means nothing here costs no other: it counts as what errs
- * towards doing nothing. A file that does not even say of which boot it is counts as absent.
+ * towards doing nothing. A file that does not say in these words of which boot it is, or which process, counts as absent: then
+ * what runs is adopted, whereas a main process that is not named counts as one that is known to be dead.
  * @module
  */
 
@@ -53,7 +54,7 @@ export const runtimeStateFile: z.ZodType<RuntimeState> = z
   .object({
     version,
     bootId: z.string(),
-    main: identity.or(absent).catch(undefined),
+    main: identity.or(absent),
     runsWith: runsWith.or(absent).catch(undefined),
     incarnation: count.catch(0),
     attempts: count.catch(0),
