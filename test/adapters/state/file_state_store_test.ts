@@ -143,6 +143,14 @@ for (const [version, [written, expected]] of Object.entries(OTHER_VERSIONS)) {
     }));
 }
 
+test("a file that names its process in other words is absent, as a VM without a process would count as dead", () =>
+  withDirectory(async (directory) => {
+    await open(directory).saveVm("vm-1", stateOf());
+    const state = { version: 9, bootId: BOOT, incarnation: 3, attempts: 1, failed: false, main: { pidfd: 7 } };
+    writeFileSync(join(directory, "run/vms/vm-1.json"), JSON.stringify(state));
+    assert.equal((await open(directory).load()).vms.size, 0);
+  }));
+
 test("a host's state of another version counts as a stop that nobody asked for, unless it says otherwise", () =>
   withDirectory(async (directory) => {
     const store = open(directory);
