@@ -29,10 +29,15 @@ const QUICK = {
   reconcile_interval: "1s",
 };
 
-/** Installs, with short intervals. */
-export async function withMetald(root: BoxRoot, body: (box: Box) => Promise<void>): Promise<void> {
+/** Installs, with short intervals. @param recovery what else its configuration says of that */
+export async function withMetald(
+  root: BoxRoot,
+  body: (box: Box) => Promise<void>,
+  recovery: Readonly<Record<string, string | number>> = {},
+): Promise<void> {
   await withBox(root, async (box) => {
-    await box.write(CONFIGURATION, JSON.stringify(QUICK), "600");
+    const configuration = { ...QUICK, recovery: { ...QUICK.recovery, ...recovery } };
+    await box.write(CONFIGURATION, JSON.stringify(configuration), "600");
     await putDistribution(box, DISTRIBUTION);
     await mustInstall(box);
     await body(box);
