@@ -76,7 +76,9 @@ export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
       return;
     case "attempt_failed":
       forgetMain(draft);
-      if (outcome.exit !== undefined) draft.set({ deadIncarnation: vm.incarnation });
+      if (outcome.exit !== undefined) {
+        draft.set({ deadIncarnation: vm.incarnation, lostProcess: outcome.exit.process });
+      }
       if (
         outcome.exit !== undefined &&
         !vm.forgiveFailure &&

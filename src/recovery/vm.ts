@@ -127,7 +127,8 @@ export function rememberedOf(vm: Vm, bootId: string): Omit<RuntimeState, "launch
   const { phase, loss, openAttempt } = vm;
   return {
     bootId,
-    main: vm.main?.identity,
+    // The one that was lost too: only a process that was known can be known to be dead.
+    main: vm.main?.identity ?? vm.lostProcess,
     runsWith: vm.main?.runsWith,
     incarnation: vm.incarnation,
     attempts: vm.attempts,

@@ -296,9 +296,9 @@ export class Lookout {
   /** Whether the main that an earlier agent knew has died since: then what is left of its launch is no VM. */
   async recallDeath(tracked: TrackedVm): Promise<void> {
     const { remembered } = tracked;
-    if (remembered === undefined || remembered.launchIntent !== undefined) return;
-    const dead =
-      remembered.main === undefined || (await this.#fleet.deps.processTable.inspect(remembered.main)).kind === "dead";
-    if (dead) tracked.vm = { ...tracked.vm, deadIncarnation: remembered.incarnation };
+    // Nothing remembered is no proof of a death: what lives may have been launched all the same.
+    if (remembered?.main === undefined || remembered.launchIntent !== undefined) return;
+    const { kind } = await this.#fleet.deps.processTable.inspect(remembered.main);
+    if (kind === "dead") tracked.vm = { ...tracked.vm, deadIncarnation: remembered.incarnation };
   }
 }

@@ -165,8 +165,8 @@ story("the source of a finished migration is never started until its record chan
   ["die", "blocked:migrated", "", "monitoring_stopped orphan_detected:process_dead"],
   ["wait 10m", "blocked:migrated", "", ""],
   ["crash", "pending", "", ""],
-  ["nothing", "blocked:migrated", "", "recovery_blocked:migrated"],
-  ["write priority", "pending", "start", ""],
+  ["nothing", "blocked:migrated", "", "orphan_detected:process_dead recovery_blocked:migrated"],
+  ["write priority", "orphaned", "start", ""],
 ]);
 
 story("misses of a paused guest begin from nothing", {}, [

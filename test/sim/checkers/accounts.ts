@@ -40,6 +40,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
   const accounts = new Map<string, Account>();
   /** When this agent has said that a VM was deleted. */
   let deletions: number[] = [];
+  let speaking: AgentLife | undefined;
   const accountOf = (id: string): Account => {
     let account = accounts.get(id);
     if (account === undefined) {
@@ -175,17 +176,18 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     }
   };
 
-  const checker: Checker = {
-    onLifeBegun(life) {
-      if (world.agent !== undefined && world.agent !== life) return;
-      deletions = [];
-      for (const account of accounts.values()) {
-        if (account.open !== undefined) account.open = { ...account.open, isInherited: true };
-        account.isStartSaid = false;
-        account.orphan = undefined;
-      }
-    },
+  /** Another life speaks now: one that holds the lock, whichever was meant to be the agent. */
+  const succeed = (life: AgentLife): void => {
+    speaking = life;
+    deletions = [];
+    for (const account of accounts.values()) {
+      if (account.open !== undefined) account.open = { ...account.open, isInherited: true };
+      account.isStartSaid = false;
+      account.orphan = undefined;
+    }
+  };
 
+  const checker: Checker = {
     onLifeEnded(life, how) {
       if (!life.holdsLock || how !== "killed") return;
       for (const account of accounts.values()) {
@@ -220,6 +222,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
 
     onEvent(life, event) {
       if (!life.holdsLock) return;
+      if (life !== speaking) succeed(life);
       switch (event.type) {
         case "recovery_attempting":
           begin(event.vmId, event.attempt);
