@@ -269,6 +269,8 @@ export class World {
     if (this.#lock !== undefined && !this.#lock.isDead) return false;
     this.#lock = life;
     life.holdsLock = true;
+    // Whoever holds the lock is the agent: a rival that came as the last one ended, too.
+    this.agent = life;
     return true;
   }
 
@@ -348,8 +350,8 @@ export class World {
           end.kind === "stopped" ? life.abort.signal.aborted : end.kind === "locked" && !life.holdsLock;
         if (!isExpected) this.blame("an agent ends only when it must", String(life.number), JSON.stringify(end));
         this.#endLife(life, "stopped");
+        if (end.kind === "stopped") this.cleanStopAt = this.clock.now;
         if (this.agent !== life) return;
-        this.cleanStopAt = this.clock.now;
         this.agent = undefined;
         this.clock.after(this.random.betweenMs(0, RESTART_MS_MAX), () => {
           if (this.agent === undefined && !this.host.isShuttingDown) this.startAgent();
