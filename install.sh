@@ -65,11 +65,15 @@ parse_arguments() {
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
     --root)
-      [ $# -gt 1 ] || misuse "Cannot use --root as a directory must follow it"
+      # An empty one, from a variable that is not set, must not be taken for this very host.
+      [ -n "${2-}" ] || misuse "Cannot use --root as a directory must follow it"
       root=$2
       shift
       ;;
-    --root=*) root=${1#--root=} ;;
+    --root=*)
+      root=${1#--root=}
+      [ -n "$root" ] || misuse "Cannot use --root as a directory must follow it"
+      ;;
     *) misuse "Cannot use this command line as there is no such option: current value is $1" ;;
     esac
     shift

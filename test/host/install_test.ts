@@ -170,6 +170,12 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
       const there = `PATH=/opt/riscv:$PATH exec ${script}`;
       await sentence(/architecture must be x86-64 or arm64: current value is riscv64$/m, "sh", "-c", there);
       await sentence(/must be a directory: current value is \/nowhere$/m, script, "--root", "/nowhere");
+      // From a variable that is not set: not this very host.
+      for (const argv of [["--root", ""], ["--root="]]) {
+        const { code, stderr } = await box.run([script, "--uninstall", "--purge", ...argv]);
+        assert.equal(code, 64);
+        assert.match(stderr, /a directory must follow it/);
+      }
 
       for (const content of ["[Service]\nExecStart=/opt/other/metald\n", ""]) {
         await box.write(UNIT, content);
