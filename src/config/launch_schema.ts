@@ -67,8 +67,10 @@ export const argvLaunch = section({
 
 /** A unit of systemd that somebody else wrote. */
 export const unitLaunch = section({
-  systemd_unit: z.custom<string>(
-    (value) => typeof value === "string" && /^[A-Za-z0-9:_.\\@-]{1,247}\.service$/.test(value),
-    'it must be the name of a systemd unit that ends in ".service"',
-  ),
+  systemd_unit: z
+    .custom<string>(
+      (value) => typeof value === "string" && /^[A-Za-z0-9:_.\\@-]{1,247}\.service$/.test(value),
+      'it must be the name of a systemd unit that ends in ".service"',
+    )
+    .refine((unit) => !/^metald[.-]/.test(unit), "it must not be a unit of metald, which a stop of this VM would end"),
 }).transform((launch): Launch => ({ kind: "unit", unit: launch.systemd_unit }));

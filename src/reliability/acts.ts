@@ -47,6 +47,7 @@ export class Acts {
     this.#lookout = lookout;
   }
 
+  /** Begins what is due, as far as there are slots. */
   admit(now: MonotonicMs): void {
     if (this.#stopping || this.#fleet.waiting.size === 0) return;
     const restarts: Candidate[] = [];
@@ -99,7 +100,7 @@ export class Acts {
     const world = this.#worldOf(tracked, signal);
     let observation: Extract<Observation, { type: "stop_ended" | "restart_ended" }>;
     if (work.kind === "stop") {
-      if (vm.main === undefined) return;
+      if (vm.main === undefined) throw new Error(`Cannot stop ${id} as its main process must be known`);
       this.#fleet.apply(tracked, { type: "stop_began" });
       observation = {
         type: "stop_ended",

@@ -82,6 +82,9 @@ test("a launch may name a systemd unit instead of a program", () => {
     errorsOf({ ...QEMU, launch: { systemd_unit: "a.timer" } }),
     /launch\.systemd_unit as it must be the name/,
   );
+  for (const own of ["metald.service", "metald-vm-other.service"]) {
+    assert.match(errorsOf({ ...QEMU, launch: { systemd_unit: own } }), /it must not be a unit of metald/);
+  }
 });
 
 test("a record without a launch is watched only", () => {

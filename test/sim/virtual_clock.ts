@@ -46,7 +46,7 @@ export class VirtualClock {
   }
 
   at(instant: number, run: () => void): ScheduledEvent {
-    return this.#heap.push(instant > this.#nowMs ? instant : this.#nowMs, run);
+    return this.#heap.push(Math.max(instant, this.#nowMs), run);
   }
 
   after(durationMs: number, run: () => void): ScheduledEvent {

@@ -106,7 +106,7 @@ const agentFrozen: Fault = (world) => {
 };
 
 const rival: Fault = (world) => {
-  if (world.agent !== undefined && world.agent.holdsLock) world.startRival();
+  if (world.agent?.holdsLock) world.startRival();
 };
 
 const reload: Fault = (world) => {
