@@ -6,7 +6,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import { VM_ID_PATTERN, type VmId, type VmRecord } from "../domain/vm_record.ts";
 import { complaint, complaintsOf } from "./complaint.ts";
@@ -16,6 +15,7 @@ import { type Document, isDocument } from "./key_paths.ts";
 import { argvLaunch, unitLaunch } from "./launch_schema.ts";
 import { absolutePath, flag, isAbsolutePath, list, oneOf, section, wholeNumber } from "./leaves.ts";
 import { HEALTH_NAMES, healthFields, RECOVERY_NAMES, renamed, vmRecoveryFields } from "./policy_sections.ts";
+import { recordHash } from "./record_hash.ts";
 import { parseTcpTarget } from "./tcp_target.ts";
 
 /** What the kernel can bind to: 108 bytes with the final NUL, https://man7.org/linux/man-pages/man7/unix.7.html */
@@ -65,6 +65,13 @@ const plainFields = {
 /** One schema for each form of `launch`, so that an error speaks of the form that was meant. */
 const programSchema = section({ ...plainFields, launch: argvLaunch.exactOptional() });
 const unitSchema = section({ ...plainFields, launch: unitLaunch.exactOptional() });
+
+/** What the values are where a record is silent; the one disk stands for every disk. */
+const DEFAULTS = {
+  ...programSchema.partial().parse({}),
+  launch: { ...argvLaunch.parse({ argv: ["/"] }), kind: undefined, argv: undefined },
+  disks: [{ shared: false }],
+};
 
 const KNOWN_KEYS = [
   ...Object.keys(programSchema.shape),
@@ -123,8 +130,8 @@ function recordOf(values: RecordValues): VmRecord {
     guest,
     healthCheck: renamed(health, HEALTH_NAMES),
     recovery: renamed(values.recovery, RECOVERY_NAMES),
-    contentHash: hashOf(values),
-    launchHash: hashOf(started),
+    contentHash: recordHash(values, DEFAULTS),
+    launchHash: recordHash(started, DEFAULTS),
   };
 }
 
@@ -146,14 +153,4 @@ function disagreements(id: VmId, written: Document): string[] {
     if (isDocument(part)) found.push(...contradictionsIn(name, part));
   }
   return found;
-}
-
-/** The first 64 bits of SHA-256 over the values, whatever the order of their keys. */
-function hashOf(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value, sorted)).digest("hex").slice(0, 16);
-}
-
-function sorted(_key: string, value: unknown): unknown {
-  if (!isDocument(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -204,6 +204,63 @@ test("the content hash changes with the meaning and not with formatting, comment
   assert.notEqual(valid({ ...PLAIN, priority: 1 }).contentHash, contentHash);
 });
 
+test("a hash does not change when a default is written out, or would with each key that a later version adds", () => {
+  const spelt = {
+    ...PLAIN,
+    launch: {
+      ...PLAIN.launch,
+      env: {},
+      cwd: "/",
+      cleanup: [],
+      before_start: [],
+      after_stop: [],
+      hook_timeout: "10000ms",
+    },
+    disks: [],
+    priority: 0,
+    restart: "always",
+    stop: "ask",
+    health_check: { guest: {} },
+    recovery: {},
+  };
+  assert.equal(valid(spelt).contentHash, valid(PLAIN).contentHash);
+  assert.equal(valid(spelt).launchHash, valid(PLAIN).launchHash);
+  const disk = { ...QEMU, disks: ["/srv/a"] };
+  assert.equal(valid({ ...disk, disks: [{ path: "/srv/a", shared: false }] }).launchHash, valid(disk).launchHash);
+  assert.notEqual(valid({ ...disk, disks: [{ path: "/srv/a", shared: true }] }).launchHash, valid(disk).launchHash);
+});
+
+test("the hashes are those of the first version, as running VMs and state files keep them over an upgrade", () => {
+  const full = {
+    ...QEMU,
+    state: "paused",
+    launch: {
+      argv: ["/usr/bin/qemu-system-x86_64", "-M", "q35"],
+      env: { A: "b" },
+      cwd: "/srv",
+      user: "vms",
+      cleanup: ["/run/x"],
+      before_start: [["/bin/up", "1"]],
+      after_stop: [["/bin/down"]],
+      hook_timeout: "20s",
+      properties: { MemoryMax: "1G" },
+    },
+    disks: ["/srv/a", { path: "/srv/b", shared: true }],
+    priority: 3,
+    restart: "never",
+    stop: "force",
+    health_check: { interval: "10s", guest: { tcp: "10.0.0.2:22" } },
+    recovery: { max_retries: 5 },
+  };
+  const hashesOf = ({ contentHash, launchHash }: VmRecord) => [contentHash, launchHash];
+  assert.deepEqual(hashesOf(valid(PLAIN)), ["24b399e330b10e73", "2c453a2b3661036a"]);
+  assert.deepEqual(hashesOf(valid(full)), ["c9c65bedb8d68980", "40af529e1aa4792e"]);
+  assert.deepEqual(hashesOf(valid({ ...QEMU, launch: { systemd_unit: "fc@1.service" } })), [
+    "7afeb80f2443678f",
+    "8a2a553952a44de8",
+  ]);
+});
+
 test("the launch hash changes only with what a running VM was started from", () => {
   const { launchHash } = valid(QEMU);
   assert.equal(valid({ ...QEMU, state: "stopped", priority: 3, recovery: { max_retries: 1 } }).launchHash, launchHash);
