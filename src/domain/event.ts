@@ -43,7 +43,9 @@ export type BlockedReason =
   /** What must be on disk before a launch could not be written. */
   | "state_unwritable"
   /** The source of a finished migration. */
-  | "migrated";
+  | "migrated"
+  /** Somebody else launched the VMM that says that no guest runs in it. */
+  | "foreign_vmm";
 
 /** How a process was proven gone: it exited, its control group is empty, or a scan found none of the VM. */
 export type FenceProof = "exited" | "cgroup_empty" | "none_found";

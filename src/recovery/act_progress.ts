@@ -16,12 +16,13 @@ import { adopt, forgetMain, startMonitoring, stopMonitoring } from "./monitoring
 import type { Observation, RestartOutcome, StopOutcome } from "./observation.ts";
 import { restartsAfter } from "./orphan.ts";
 import { becomeHealthy } from "./saw_probe.ts";
-import { endFailedAttempt, enterWaiting, failOpenAttempt, pause, resume } from "./waiting.ts";
+import { endFailedAttempt, enterWaiting, failOpenAttempt, forgive, notToBeStarted, pause, resume } from "./waiting.ts";
 
 export function restartBegan(draft: Draft): void {
   const { situation, vm } = draft;
   const { now, record, recovery } = situation;
   const attempt = vm.attempts + 1;
+  draft.set({ forgiveFailure: false });
   draft.enter({ name: "fencing", since: now });
   // A blocked VM is looked at again and again: only the first look of an attempt is news.
   const reason = vm.loss?.reason;
@@ -95,13 +96,17 @@ export function restartEnded(draft: Draft, outcome: RestartOutcome): void {
       }
       return;
     case "blocked":
-      if (vm.main === undefined && situation.record.desired === "stopped") enterWaiting(draft);
+      forgive(draft);
+      if (vm.main === undefined && notToBeStarted(situation)) enterWaiting(draft);
       else block(draft, outcome.reason, outcome.detail, after(now, recovery.retryIntervalMs));
       return;
     case "unfenceable":
-      unfenceable(draft, outcome.detail);
+      forgive(draft);
+      if (vm.main === undefined && notToBeStarted(situation)) enterWaiting(draft);
+      else unfenceable(draft, outcome.detail);
       return;
     case "abandoned":
+      forgive(draft);
       resume(draft, outcome.detail);
       return;
     default:
@@ -137,7 +142,8 @@ export function stopEnded(draft: Draft, outcome: StopOutcome): void {
       return;
     case "abandoned":
       pause(draft);
-      draft.set({ why: outcome.detail });
+      // A guest that was asked may still go; only once it was well for long is its end its own again.
+      draft.set({ why: outcome.detail, healthySince: undefined });
       draft.enter({ name: "verifying", since: now });
       return;
     default:

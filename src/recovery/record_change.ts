@@ -20,7 +20,7 @@ export function recordChanged(draft: Draft, change: Extract<Observation, { type:
   draft.set({ notBefore: undefined, abandonments: 0 });
   // An act under way finds the new record by itself, at its next look at the intent.
   if (isPhase(vm, "fencing", "starting", "stopping")) {
-    draft.set({ forgiveFailure: vm.openAttempt !== undefined });
+    draft.set({ forgiveFailure: !isPhase(vm, "stopping") || vm.openAttempt !== undefined });
     return;
   }
   if (vm.phase.name === "verifying" && vm.openAttempt !== undefined) draft.set({ forgiveFailure: true });

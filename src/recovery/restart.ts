@@ -74,6 +74,7 @@ class Restart {
   #record: VmRecord | undefined;
   #proof: Extract<Fencing, { kind: "clean" }> | undefined;
   #openIntent: RestartSubject["openIntent"];
+  #launchIntent: LaunchIntent | undefined;
   #launched: Main | undefined;
 
   constructor(subject: RestartSubject, world: ActWorld) {
@@ -100,8 +101,10 @@ class Restart {
   async #replaceEmpty(main: Main): Promise<RestartOutcome | undefined> {
     const { result } = await this.#probe(main);
     if (result.kind === "success") return { kind: "well_again" };
-    if (result.kind === "zombie_leader")
-      return { kind: "unfenceable", detail: "its leader ended, other tasks live on" };
+    if (result.kind === "zombie_leader") {
+      const detail = `pid ${main.identity.pid} has ended, ${result.liveTasks} other tasks of it live on`;
+      return { kind: "unfenceable", detail };
+    }
     if (result.kind !== "dead" && !(result.kind === "guest" && provesNoGuest(result.state))) {
       return { kind: "abandoned", detail: "the VMM no longer says that no guest runs" };
     }
@@ -244,13 +247,15 @@ class Restart {
   /** From here on it is an attempt, which ends as a success or as a failure. */
   async announce(): Promise<RestartOutcome | undefined> {
     const { clock, processTable } = this.#world.ports;
-    const launchIntent = {
+    const unwritable = await this.#cannotRememberOnce();
+    if (unwritable !== undefined) return unwritable;
+    this.#launchIntent = {
       attempt: this.#attempt,
       incarnation: this.#incarnation,
       bootId: processTable.bootId,
       at: clock.monotonic(),
     };
-    const saved = await this.#remember(launchIntent, undefined);
+    const saved = await this.#remember(this.#launchIntent, undefined);
     if (saved !== undefined) return saved;
     const objection = await this.#objection();
     if (objection !== undefined) {
@@ -260,6 +265,15 @@ class Restart {
     this.#reportFenced();
     this.#world.observe({ type: "attempt_began", attempt: this.#attempt, incarnation: this.#incarnation });
     return undefined;
+  }
+
+  /** What may be started once is not tried where nobody could write down that it was. */
+  async #cannotRememberOnce(): Promise<RestartOutcome | undefined> {
+    const record = this.#current();
+    if (record.restart !== "never") return undefined;
+    const once = await this.#world.rememberStartedOnce(record);
+    await this.#world.forgetStartedOnce();
+    return once.kind === "failed" ? blocked("state_unwritable", once.error) : undefined;
   }
 
   async prepare(): Promise<RestartOutcome | undefined> {
@@ -302,7 +316,7 @@ class Restart {
     const record = this.#current();
     if (record.restart === "never") {
       const once = await this.#world.rememberStartedOnce(record);
-      if (once.kind === "failed") return await this.#fail("abandoned", once.error);
+      if (once.kind === "failed") return await this.#failByBlock(blocked("state_unwritable", once.error));
       const again = await this.#renewProof();
       if (again !== undefined) {
         await this.#world.forgetStartedOnce();
@@ -315,9 +329,11 @@ class Restart {
       if (record.restart === "never") await this.#world.forgetStartedOnce();
       return await this.#fail("launch_refused", outcome.error);
     }
-    // The intent stays open on disk: whoever tries next knows that something may still land.
-    if (outcome.kind === "unknown")
+    if (outcome.kind === "unknown") {
+      // The intent stays open on disk: whoever tries next knows that something may still land, counted from now.
+      await this.#remember(this.#launchIntent, undefined);
       return { kind: "attempt_failed", cause: "launch_unknown", error: outcome.error, exit: undefined };
+    }
     const main: Main = {
       identity: outcome.process,
       launchedByUs: true,

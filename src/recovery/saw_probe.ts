@@ -60,7 +60,7 @@ export function probed(draft: Draft, probe: Extract<Observation, { type: "probed
       });
       return;
     case "zombie_leader":
-      sawZombieLeader(draft, result.liveTasks);
+      sawZombieLeader(draft, main, result.liveTasks);
       return;
     case "guest":
       report(draft, outcomeOf(result.state), probe.durationMs);
@@ -90,7 +90,8 @@ function sawSuccess(draft: Draft): void {
   if (isPhase(vm, "stopping")) return;
   // A stop that the guest ignored stays blocked although the guest is well.
   if (record.desired === "stopped") return;
-  if (restoredAfterMs !== undefined) {
+  // Without health checks a verdict that was in force is dropped: that the process lives restores no health.
+  if (restoredAfterMs !== undefined && situation.health.enabled) {
     draft.report({
       type: "health_restored",
       vmId: record.id,
@@ -102,9 +103,9 @@ function sawSuccess(draft: Draft): void {
   if (vm.phase.name === "blocked" && vm.phase.reason === "duplicate") return;
   becomeHealthy(draft);
   const stableSince = draft.vm.healthySince;
-  if (draft.vm.attempts > 0 && stableSince !== undefined && now >= after(stableSince, recovery.stableAfterMs)) {
-    draft.set({ attempts: 0 });
-  }
+  const { attempts, endingMain } = draft.vm;
+  if (!(attempts > 0 || endingMain) || stableSince === undefined) return;
+  if (now >= after(stableSince, recovery.stableAfterMs)) draft.set({ attempts: 0, endingMain: false });
 }
 
 /** Seen healthy: this, and not the launch, ends a recovery. */
@@ -280,7 +281,7 @@ function sawNoGuest(draft: Draft, main: Main, result: Extract<ProbeResult, { kin
   if (vm.loss?.proven === true) draft.set({ loss: { ...vm.loss, reason: "guest_not_running" } });
   else reportOrphan(draft, "guest_not_running", evidence, main, "sweep", undefined);
   // What somebody else launched may be empty on purpose: its word is no proof for us.
-  if (!main.launchedByUs) block(draft, "data_loss_not_allowed", evidence, undefined);
+  if (!main.launchedByUs) block(draft, "foreign_vmm", evidence, undefined);
   else enterWaiting(draft);
 }
 

@@ -25,7 +25,7 @@ export function looked(draft: Draft, look: Look): void {
       if (draft.vm.main === undefined || !sameProcess(draft.vm.main.identity, look.main.identity)) {
         adopt(draft, look.main);
       }
-      sawZombieLeader(draft, look.liveTasks);
+      sawZombieLeader(draft, look.main, look.liveTasks);
       break;
     case "duplicate":
       block(draft, "duplicate", `mains ${look.mains.map((main) => main.pid).join(", ")}`, undefined);
@@ -59,9 +59,9 @@ function sawRunning(draft: Draft, main: Main, previousMainDead: boolean): void {
   adopt(draft, main);
 }
 
-export function sawZombieLeader(draft: Draft, liveTasks: number): void {
+export function sawZombieLeader(draft: Draft, main: Main, liveTasks: number): void {
   draft.set({ healthySince: undefined });
-  unfenceable(draft, `its leader has ended, ${liveTasks} other tasks of it live on`);
+  unfenceable(draft, `pid ${main.identity.pid} has ended, ${liveTasks} other tasks of it live on`);
 }
 
 export function sawDead(draft: Draft, look: Extract<Look, { kind: "dead" }>): void {

@@ -93,9 +93,9 @@ export interface Vm {
   /** The content of the record for which it is to stay exited, or is the source of a finished migration. */
   readonly exitedForContent: string | undefined;
   readonly migratedForContent: string | undefined;
-  /** An act is ending, or has just ended, its main: how that process ends is not its own will. */
+  /** An act is ending, has just ended or has lately asked its main: how that process ends is not its own will. */
   readonly endingMain: boolean;
-  /** The record changed while an attempt to start an older one was under way: should that fail, it does not count. */
+  /** The record changed under an act on an older one: should the act fail, the attempts so far do not count. */
   readonly forgiveFailure: boolean;
   /** What was said already, so that it is said once. */
   readonly saidBlocked: BlockedReason | undefined;

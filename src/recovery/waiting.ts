@@ -92,8 +92,7 @@ export function endFailedAttempt(draft: Draft, cause: AttemptFailure, error: str
     // Not the VM's fault: it keeps its number for the next attempt.
     draft.set({ attempts: Math.max(0, draft.vm.attempts - 1) });
   }
-  // The record that was tried is not the one that is wanted now.
-  if (draft.vm.forgiveFailure) draft.set({ attempts: 0, forgiveFailure: false });
+  forgive(draft);
   const failing = draft.vm.openAttempt;
   draft.set({ openAttempt: undefined, why: error });
   const waiting = new Draft(draft.vm, situation);
@@ -104,6 +103,11 @@ export function endFailedAttempt(draft: Draft, cause: AttemptFailure, error: str
   failOpenAttempt(draft, cause, error, retryAt - situation.now);
   draft.vm = { ...waiting.vm, openAttempt: undefined };
   for (const event of waiting.events) draft.report(event);
+}
+
+/** The record that was tried is not the one that is wanted now, whose attempts begin anew. */
+export function forgive(draft: Draft): void {
+  if (draft.vm.forgiveFailure) draft.set({ attempts: 0, forgiveFailure: false });
 }
 
 /** Back to where it waited: what kept the act from being done is in the situation, or passes by itself. */
@@ -117,7 +121,7 @@ export function resume(draft: Draft, detail: string): void {
   else draft.enter(attemptsWait(vm, now));
 }
 
-function notToBeStarted({ record }: Situation): boolean {
+export function notToBeStarted({ record }: Situation): boolean {
   return record.launch === undefined || record.desired !== "running";
 }
 

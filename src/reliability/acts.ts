@@ -31,6 +31,8 @@ const BYSTANDERS_MAX = 64;
 const BYSTANDER_AGE_MS = 2_000;
 /** A launch whose end is unknown shows itself within this, or never: longer than the service manager lets a job wait. */
 const LAUNCH_LANDS_WITHIN_MS = 300_000;
+/** Where nothing but its process shows that a VM is well, it may be called so before it has opened its disks. */
+const DISKS_OPENED_WITHIN_MS = 10_000;
 /** An intent that cannot be read within this permits nothing. */
 const INTENT_TIMEOUT_MS = 5_000;
 /** How often intent is read again because another reading has overtaken it. */
@@ -228,7 +230,7 @@ export class Acts {
 
   /**
    * Two VMs that name the same disk may be examined at the same instant, before either has opened it. So a disk belongs to the VM
-   * that was examined first until its VMM is seen healthy, and has opened it, or is given up.
+   * that was examined first until its VMM has been seen healthy and had the time to open it, or is given up.
    */
   #claimDisks(claiming: VmId, wanted: readonly ExaminedDisk[]): VmId | undefined {
     for (const [id, disks] of this.#fleet.diskClaims) {
@@ -294,5 +296,6 @@ function sameDisk(a: ExaminedDisk, b: ExaminedDisk): boolean {
 /** Whether a VM that was examined for its disks may open them without showing it yet. */
 function mayYetOpenDisks({ act, vm, openIntent }: TrackedVm, now: MonotonicMs): boolean {
   const mayLand = openIntent !== undefined && now < after(openIntent.foundAt, LAUNCH_LANDS_WITHIN_MS);
-  return act !== undefined || vm.openAttempt !== undefined || (mayLand && vm.main === undefined);
+  if (act !== undefined || vm.openAttempt !== undefined || (mayLand && vm.main === undefined)) return true;
+  return vm.main !== undefined && now < after(vm.main.startedAt, DISKS_OPENED_WITHIN_MS);
 }

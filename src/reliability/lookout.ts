@@ -101,7 +101,12 @@ export class Lookout {
   async #lookAtMain(tracked: TrackedVm, detect: DetectionSource): Promise<void> {
     const { clock, launcher, processTable, vmm } = this.#fleet.deps;
     const { main } = tracked.vm;
-    if (main === undefined || tracked.act !== undefined || tracked.looking || tracked.deleted) return;
+    if (main === undefined || tracked.act !== undefined || tracked.deleted) return;
+    if (tracked.looking) {
+      // What is seen by the look under way may be older than what this one was told of.
+      tracked.lookAgain = true;
+      return;
+    }
     const noticedAt = clock.monotonic();
     tracked.looking = true;
     try {
@@ -142,6 +147,10 @@ export class Lookout {
       });
     } finally {
       tracked.looking = false;
+      if (tracked.lookAgain) {
+        tracked.lookAgain = false;
+        this.#fleet.background(this.#lookAtMain(tracked, "event"));
+      }
     }
   }
 

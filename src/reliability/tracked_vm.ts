@@ -34,6 +34,8 @@ export class TrackedVm {
   act: Act | undefined = undefined;
   probing = false;
   looking = false;
+  /** Something said during a look that there is something to see. */
+  lookAgain = false;
   nextProbeAt: MonotonicMs;
   /** When the last probe ended. */
   probedAt: number = Number.NEGATIVE_INFINITY;

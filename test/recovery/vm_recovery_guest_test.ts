@@ -39,13 +39,8 @@ story("an empty VMM that somebody else launched may be empty on purpose", {}, [
   ["find 7 foreign", "verifying", "", "vm_adopted monitoring_started"],
   ["ok", "healthy", "", ""],
   ["says not_started", "suspect", "", ""],
-  [
-    "says not_started",
-    "blocked:data_loss_not_allowed",
-    "",
-    "orphan_detected:guest_not_running recovery_blocked:data_loss_not_allowed",
-  ],
-  ["says not_started", "blocked:data_loss_not_allowed", "", ""],
+  ["says not_started", "blocked:foreign_vmm", "", "orphan_detected:guest_not_running recovery_blocked:foreign_vmm"],
+  ["says not_started", "blocked:foreign_vmm", "", ""],
   ["ok", "healthy", "", "health_restored"],
 ]);
 

@@ -3,7 +3,10 @@
  * @module
  */
 
+import type { Opening } from "./story.ts";
 import { story } from "./story.ts";
+
+const ON_FAILURE: Opening = { record: { restart: "on-failure" } };
 
 story("a VM that is to be paused and died is blocked, since a start would run it", { record: { desired: "paused" } }, [
   ["find 7", "verifying", "", "vm_adopted monitoring_started"],
@@ -167,4 +170,52 @@ story("a VM whose launch is taken away while it waits is blocked", {}, [
   ["ok", "healthy", "", ""],
   ["die", "orphaned", "start", "monitoring_stopped orphan_detected:process_dead"],
   ["write nolaunch", "blocked:no_launch", "", "recovery_blocked:no_launch"],
+]);
+
+story(
+  "a guest that was asked to shut down and is wanted again has not ended by its own will when it goes",
+  ON_FAILURE,
+  [
+    ["find 7", "verifying", "", "vm_adopted monitoring_started"],
+    ["ok", "healthy", "", ""],
+    ["desire stopped", "healthy", "stop", ""],
+    ["stopping", "stopping", "", ""],
+    ["ending", "stopping", "", ""],
+    ["desire running", "stopping", "", ""],
+    ["stop abandoned", "verifying", "", ""],
+    ["ok", "healthy", "", ""],
+    ["die 0", "orphaned", "start", "monitoring_stopped orphan_detected:process_dead"],
+  ],
+);
+
+story("a stop that was called off is forgotten once the guest was well for long", ON_FAILURE, [
+  ["find 7", "verifying", "", "vm_adopted monitoring_started"],
+  ["ok", "healthy", "", ""],
+  ["desire stopped", "healthy", "stop", ""],
+  ["stopping", "stopping", "", ""],
+  ["ending", "stopping", "", ""],
+  ["desire running", "stopping", "", ""],
+  ["stop abandoned", "verifying", "", ""],
+  ["ok", "healthy", "", ""],
+  ["wait 5m", "healthy", "", ""],
+  ["ok", "healthy", "", ""],
+  ["die 0", "stopped", "", "monitoring_stopped vm_exited:0"],
+]);
+
+story("an act that cannot fence ends nowhere else than at rest when the VM is not to run any more", {}, [
+  ["find 7", "verifying", "", "vm_adopted monitoring_started"],
+  ["ok", "healthy", "", ""],
+  ["die", "orphaned", "start", "monitoring_stopped orphan_detected:process_dead"],
+  ["begin", "fencing", "", "recovery_starting#1"],
+  ["desire stopped", "fencing", "", ""],
+  ["unfenceable", "stopped", "", ""],
+]);
+
+story("an act that cannot fence leaves a VM blocked that is to be paused by now", {}, [
+  ["find 7", "verifying", "", "vm_adopted monitoring_started"],
+  ["ok", "healthy", "", ""],
+  ["die", "orphaned", "start", "monitoring_stopped orphan_detected:process_dead"],
+  ["begin", "fencing", "", "recovery_starting#1"],
+  ["desire paused", "fencing", "", ""],
+  ["unfenceable", "blocked:desired_paused", "", "recovery_blocked:desired_paused"],
 ]);

@@ -203,3 +203,28 @@ wayOut(
     assert.equal(e?.type === "attempt_failed" && e.recovery, false);
   },
 );
+
+wayOut(
+  "a record that changes while its VM is being fenced begins the count of attempts anew, as it does at any other time",
+  {},
+  ["find 7", "ok", "die", "try 8", "try 9", "try 10", "wait 10m", "begin", "write launch", "abandoned"],
+  (s) => {
+    assert.equal(s.vm.attempts, 0);
+    assert.match(wantedOf(s), /^start/);
+  },
+);
+wayOut(
+  "without health checks a verdict is dropped, and no health is called restored",
+  { health: { enabled: false } },
+  ["find 7", "ok", "miss socket", "miss socket", "miss socket", "ok", "ok"],
+  (s, said) => {
+    assert.equal(s.vm.phase.name, "healthy");
+    assert.equal(said("health_restored"), 0);
+  },
+);
+wayOut(
+  "a zombie leader is named by its pid, as somebody has to look at its tasks",
+  {},
+  ["find 7", "ok", "zombie"],
+  (s) => assert.match(s.vm.why ?? "", /^pid 7 has ended, 2 other tasks/),
+);

@@ -159,3 +159,57 @@ test("a stop of the agent leaves every VM as it is, and is remembered as clean",
   assert.deepEqual(host.signals, []);
   assert.equal(host.store.host?.cleanStop, true);
 });
+
+test("a process that dies while it is being looked at is looked at again, and not only by the next sweep", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  const facts = host.run(recordOf({ id: "a" }));
+  const seldom = { ...POLICY, health: { ...POLICY.health, intervalMs: 36_000_000 } };
+  await withAgent(
+    host,
+    async () => {
+      await host.pass(10_000);
+      // A wrong alarm, while which the process really dies.
+      host.duringInspection = () => {
+        host.duringInspection = () => undefined;
+        host.kill(facts);
+      };
+      host.alarm(facts);
+      await host.pass(1_000);
+      assert.equal(host.said("orphan_detected").length, 1);
+    },
+    seldom,
+  );
+});
+
+test("a VM to be started once is not announced where nobody can write down that it was", async () => {
+  const host = new QuietHost();
+  host.store.isDurableBroken = true;
+  host.write(recordOf({ id: "a", restart: "never" }));
+  await withAgent(host, async () => {
+    await host.pass(60_000);
+    assert.deepEqual(host.launched, []);
+    assert.equal(host.said("attempt_failed").length, 0);
+    const [blocked, ...more] = host.said("recovery_blocked");
+    assert.equal(blocked?.type === "recovery_blocked" && blocked.reason, "state_unwritable");
+    assert.deepEqual(more, []);
+    host.store.isDurableBroken = false;
+    await host.pass(30_000);
+    assert.deepEqual(host.launched, ["a"]);
+  });
+});
+
+test("a disk stays claimed for a while by a VM that was called well before it may have opened it", async () => {
+  const host = new QuietHost();
+  const disks = [{ path: "/srv/a.raw", shared: false }];
+  host.write(recordOf({ id: "a", disks }));
+  await withAgent(host, async () => {
+    await host.pass(2_000);
+    assert.equal(host.said("vm_started").length, 1);
+    host.write(recordOf({ id: "b", disks }));
+    host.hint("b");
+    await host.pass(2_000);
+    assert.deepEqual(host.launched, ["a"]);
+    assert.equal(host.said("recovery_blocked").length, 1);
+  });
+});

@@ -53,6 +53,8 @@ export class QuietHost {
   isListingSlow = false;
   isShuttingDown = false;
   endListing: () => void = () => undefined;
+  /** Runs inside every look at one process, after it was seen. */
+  duringInspection: () => void = () => undefined;
   answerOf: (id: VmId) => VmmAnswer | Promise<VmmAnswer> = () => RUNNING;
   /** Whether the guest at this address accepts connections. */
   guestAnswers: (address: string) => boolean = () => true;
@@ -80,6 +82,11 @@ export class QuietHost {
   kill(facts: ProcessFacts): void {
     const index = this.processes.findIndex((one) => sameProcess(one.identity, facts.identity));
     if (index >= 0) this.processes.splice(index, 1);
+    this.alarm(facts);
+  }
+
+  /** Tells who watches a process that it has ended, whether or not it has. */
+  alarm(facts: ProcessFacts): void {
     for (const { identity, onExit } of [...this.#watches]) if (sameProcess(identity, facts.identity)) onExit();
   }
 
@@ -201,6 +208,7 @@ export class QuietHost {
       describe: async (identity) => find(identity),
       inspect: async (identity) => {
         const facts = find(identity);
+        this.duringInspection();
         return facts === undefined ? { kind: "dead" } : { kind: "alive", state: facts.state, cpuMs: 0 };
       },
       signal: async (identity, signal) => {

@@ -16,6 +16,8 @@ export class SlowStore implements StateStore {
   /** Saves wait for `next()`. */
   isSlow = false;
   isBroken = false;
+  /** What must survive a reboot cannot be written. */
+  isDurableBroken = false;
   readonly lastGood = new Map<VmId, string>();
   readonly #waiting: (() => void)[] = [];
 
@@ -70,7 +72,7 @@ export class SlowStore implements StateStore {
   }
 
   async saveStartedOnce(): Promise<SaveOutcome> {
-    return { kind: "saved" };
+    return this.isDurableBroken ? { kind: "failed", error: "EROFS" } : { kind: "saved" };
   }
 }
 
