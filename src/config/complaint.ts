@@ -1,17 +1,19 @@
 /**
- * How an error in a file reads: which key, which rule, which value. Everything that is wrong is said at once.
+ * How an error in a file reads: which key, which rule, which value. Everything that is wrong is said at once. What may be a secret
+ * is not said.
  *
  * `Cannot use health_check.intervall as the key is unknown, did you mean health_check.interval: current value is "30s"`
  * @module
  */
 
 import type { z } from "zod";
+import { hidden, isHarmless, isPlain, mayHoldSecret, shownKey } from "./secrets.ts";
 
 const VALUE_LENGTH_MAX = 120;
 
 /** @param key dotted path of the key; empty for the whole document */
 export function complaint(key: string, rule: string, value: unknown): string {
-  return `Cannot use ${key === "" ? "the document" : key} as ${rule}: current value is ${shown(value)}`;
+  return sentence(key, rule, shown(value, mayHoldSecret(key)));
 }
 
 /**
@@ -28,24 +30,32 @@ export function complaintsOf(error: z.ZodError, document: unknown, knownKeys: re
       const unknown = [...path, key];
       const nearest = nearestKey(dotted(unknown), knownKeys);
       const hint = nearest === undefined ? "" : `, did you mean ${nearest}`;
-      return complaint(dotted(unknown), `the key is unknown${hint}`, valueAt(document, unknown));
+      const value = valueAt(document, unknown);
+      const isSecret = nearest === undefined || mayHoldSecret(nearest) || !isPlain(value);
+      return sentence(dotted(unknown), `the key is unknown${hint}`, shown(value, isSecret));
     });
   });
 }
 
-function shown(value: unknown): string {
+function sentence(key: string, rule: string, valueText: string): string {
+  return `Cannot use ${key === "" ? "the document" : key} as ${rule}: current value is ${valueText}`;
+}
+
+/** What is no single value is named by its kind: any key may stand in it. */
+function shown(value: unknown, isSecret: boolean): string {
   if (value === undefined) return "absent";
+  if (!isHarmless(value) && (isSecret || typeof value === "object")) return hidden(value);
   const text = JSON.stringify(value) ?? typeof value;
   return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX)}...`;
 }
 
-/** `launch.argv[0]`, `recovery.brake.hold`; a key with odd characters is quoted. */
+/** `launch.argv[0]`, `recovery.brake.hold`; a key with odd characters is quoted, and cut there. */
 function dotted(path: readonly string[]): string {
   let text = "";
   for (const part of path) {
     if (/^\d+$/.test(part)) text += `[${part}]`;
-    else if (/^[\w-]+$/.test(part)) text += text === "" ? part : `.${part}`;
-    else text += `[${JSON.stringify(part)}]`;
+    else if (/^[\w-]+$/.test(part)) text += `${text === "" ? "" : "."}${shownKey(part)}`;
+    else text += `[${JSON.stringify(shownKey(part))}]`;
   }
   return text;
 }
@@ -70,6 +80,8 @@ function nearestKey(unknown: string, knownKeys: readonly string[]): string | und
   // Two slips, or one in a short word: anything farther is a guess.
   let least = name.length > 4 ? 3 : 2;
   for (const key of knownKeys) {
+    // A key of any length may stand in a file.
+    if (Math.abs(key.length - unknown.length) >= least) continue;
     const distance = editDistance(unknown, key);
     if (distance < least) {
       nearest = key;

@@ -4,9 +4,11 @@
  * Bun has such a parser and Deno has none, and neither refuses a key that stands twice, where one of two contradicting
  * values would win in silence. So there is one parser for both, strict in all else: https://www.rfc-editor.org/rfc/rfc8259
  *
- * A key named `__proto__` becomes an ordinary property.
+ * A key named `__proto__` becomes an ordinary property. Errors show no part of the text but keys: a secret may stand in it.
  * @module
  */
+
+import { shownKey } from "./secrets.ts";
 
 /** The text is not JSONC. The message ends with the place, as `line 3, column 7`. */
 export class JsoncError extends Error {
@@ -68,7 +70,7 @@ class Parser {
       const keyAt = this.position;
       if (this.text[keyAt] !== '"') this.fail("a key in double quotes or } is missing");
       const key = this.string();
-      if (Object.hasOwn(found, key)) this.fail(`the key ${JSON.stringify(key)} stands twice`, keyAt);
+      if (Object.hasOwn(found, key)) this.fail(`the key ${JSON.stringify(shownKey(key))} stands twice`, keyAt);
       if (!this.take(":")) this.fail("a colon is missing");
       const value = this.value(depth);
       // An assignment to `__proto__` would set the object's prototype.
@@ -113,7 +115,7 @@ class Parser {
     const word = this.match(WORD);
     if (word !== undefined) {
       const value = WORDS.get(word);
-      return value === undefined ? this.fail(`the word ${word} is no value`, this.position - word.length) : value;
+      return value === undefined ? this.fail("a word must be true, false or null", this.position - word.length) : value;
     }
     const digits = this.match(NUMBER);
     if (digits === undefined) return this.fail("a value is missing");

@@ -139,10 +139,13 @@ test("what is wrong in a record is named by key, rule and value", () => {
     ],
     [
       launch({ env: { METALD_VM_ID: "x" } }),
-      /Cannot use launch\.env\.METALD_VM_ID as its name must .*: current value is "x"/,
+      /Cannot use launch\.env\.METALD_VM_ID as its name must .*: current value is \(a text, not shown\)/,
     ],
-    [launch({ env: { "A B": "x" } }), /Cannot use launch\.env\["A B"\] as its name must/],
-    [launch({ env: { A: 1 } }), /Cannot use launch\.env\.A as it must be a text without NUL: current value is 1/],
+    [launch({ env: { "A B": "x" } }), /Cannot use launch\.env\["A\.\.\."\] as its name must/],
+    [
+      launch({ env: { A: 1 } }),
+      /Cannot use launch\.env\.A as it must be a text without NUL: current value is \(a number, not shown\)/,
+    ],
     [launch({ cwd: "srv" }), /Cannot use launch\.cwd as it must be an absolute path/],
     [launch({ user: "0 0" }), /Cannot use launch\.user as it must be the name of a user/],
     [launch({ cleanup: ["/a", "b"] }), /Cannot use launch\.cleanup\[1\] as it must be an absolute path/],
