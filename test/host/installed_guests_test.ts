@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { basename, dirname } from "node:path";
 import process from "node:process";
 import { it } from "node:test";
+import { ROOT_MADE } from "./box/bare_root.ts";
 import type { Box } from "./box/box.ts";
 import {
   agentProcesses,
@@ -20,7 +21,8 @@ import {
   withMetald,
   writeRecord,
 } from "./box/metald_box.ts";
-import { NAMESPACED_HOST } from "./box/permitted.ts";
+import { MMDEBSTRAP, NAMESPACED_HOST } from "./box/permitted.ts";
+import { putQemu } from "./box/qemu_files.ts";
 import { buildGuest } from "./guest/build.ts";
 import { qemuGuest } from "./qemu_guest.ts";
 import { describeWhere, GCC, QEMU } from "./requires.ts";
@@ -111,6 +113,34 @@ describeWhere([NAMESPACED_HOST, QEMU, GCC], "guests on a host with metald instal
   });
 });
 
+describeWhere([NAMESPACED_HOST, QEMU, GCC, MMDEBSTRAP], "guests on a Debian with nothing else", () => {
+  it(
+    "run and are recovered where nothing is installed but metald, QEMU and what QEMU itself needs",
+    ROOT_MADE,
+    async () => {
+      await withMetald("bare", async (box) => {
+        await putQemu(box);
+        await addGuest(box, "vm-123");
+        await runningVms(box, 1);
+        await waitForLog(box, "vm started", "vm_id=vm-123");
+        killVm(box, "vm-123", "SIGKILL");
+        await waitForLog(box, "vm recovery successful", "vm_id=vm-123");
+        await waitFor("its console is in the journal", async () =>
+          (await box.journal("-u", "metald-vm-vm-123")).includes("HEARTBEAT"),
+        );
+        await writeRecord(box, "vm-123", {
+          vmm: "qemu",
+          state: "stopped",
+          socket: "/srv/vms/vm-123/vm-123.qmp",
+          launch: { argv: ["/bin/false"] },
+        });
+        await waitForLog(box, "vm stopped", "vm_id=vm-123");
+        assert.deepEqual(vmProcesses(box), []);
+      });
+    },
+  );
+});
+
 /** A guest that runs as another user, with its sockets in a directory of that user, and its console in the journal. */
 async function addGuest(box: Box, id: string): Promise<void> {
   const elf = buildGuest();
@@ -119,6 +149,8 @@ async function addGuest(box: Box, id: string): Promise<void> {
   await box.shell(`mkdir -p /srv/vms; install -d -m 700 -o nobody ${directory}`);
   const { argv, socketPath, consolePath, monitorPath } = await qemuGuest(directory, id);
   const inBox = (argument: string): string => {
+    // Another user may not have what this one may do with /dev/kvm.
+    if (argument === "kvm") return "tcg,tb-size=1";
     if (argument === elf) return `/srv/guest/${basename(elf)}`;
     return argument.startsWith(`unix:${consolePath}`) ? "stdio" : argument;
   };
