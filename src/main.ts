@@ -218,7 +218,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     case "config_check":
       return checkConfiguration({ path: command.configPath, uid: UID }, output);
     case "config_show":
-      return showConfiguration({ path: command.configPath, uid: UID }, output);
+      return showConfiguration({ path: command.configPath, uid: UID }, { output, secrets: command.secrets });
     case "assets":
       return printAsset(command.name, output);
     case "version":

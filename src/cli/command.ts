@@ -12,7 +12,7 @@ export type Command =
   /** `configPath`: undefined is the default path. */
   | { readonly kind: "run"; readonly configPath: string | undefined }
   | { readonly kind: "config_check"; readonly configPath: string | undefined }
-  | { readonly kind: "config_show"; readonly configPath: string | undefined }
+  | { readonly kind: "config_show"; readonly secrets: boolean; readonly configPath: string | undefined }
   /** `vmId`: undefined is all of them; not judged yet. */
   | {
       readonly kind: "status";
@@ -35,6 +35,7 @@ export function parseCommand(args: readonly string[], configVariable: string | u
   if (internal !== undefined) return internal;
   const words: string[] = [];
   let json = false;
+  let secrets = false;
   let configPath = configVariable === "" ? undefined : configVariable;
   for (let index = 0; index < args.length; index += 1) {
     const argument = args[index] ?? "";
@@ -47,11 +48,15 @@ export function parseCommand(args: readonly string[], configVariable: string | u
       if (argument === "--config") index += 1;
       configPath = path;
     } else if (argument === "--json") json = true;
+    else if (argument === "--secrets") secrets = true;
     else if (argument.startsWith("-")) return misused("there is no such option", argument);
     else words.push(argument);
   }
+  const asked = words.join(" ");
+  if (secrets && asked !== "config show") return misused("only config show has --secrets", asked);
+  if (asked === "config show" && !json) return { kind: "config_show", secrets, configPath };
   if (words[0] === "status" && words.length <= 2) return { kind: "status", vmId: words[1], json, configPath };
-  return json ? misused("only status has --json", words.join(" ")) : commandOf(words, configPath);
+  return json ? misused("only status has --json", asked) : commandOf(words, configPath);
 }
 
 function commandOf(words: readonly string[], configPath: string | undefined): Command {
@@ -63,8 +68,6 @@ function commandOf(words: readonly string[], configPath: string | undefined): Co
       return { kind: "run", configPath };
     case "config check":
       return { kind: "config_check", configPath };
-    case "config show":
-      return { kind: "config_show", configPath };
     case "version":
       return { kind: "version" };
     case "help":

@@ -11,7 +11,8 @@ Usage:
   metald run [--config FILE]            watch and recover the VMs, in the foreground
   metald status [VM] [--json]           show what the agent knows of the VMs
   metald config check [--config FILE]   name every error of the configuration
-  metald config show [--config FILE]    print the configuration in force
+  metald config show [--config FILE] [--secrets]
+                                        print the configuration in force; secrets of telemetry.otlp only when asked
   metald assets unit|config             print the service's unit, or a configuration file with every default
   metald assets alerts|dashboard        print alert rules for Prometheus, or a dashboard for Grafana
   metald version

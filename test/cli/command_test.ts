@@ -12,7 +12,9 @@ test("parseCommand knows each command, with its configuration", () => {
     kind: "config_check",
     configPath,
   });
-  assert.deepEqual(parseCommand(["config", "show"], configPath), { kind: "config_show", configPath });
+  const show = { kind: "config_show", configPath } as const;
+  assert.deepEqual(parseCommand(["config", "show"], configPath), { ...show, secrets: false });
+  assert.deepEqual(parseCommand(["config", "show", "--secrets"], configPath), { ...show, secrets: true });
   for (const word of ["version", "--version"]) assert.deepEqual(parseCommand([word], none), { kind: "version" });
   for (const word of ["help", "--help", "-h"]) assert.deepEqual(parseCommand([word], none), { kind: "help" });
   assert.deepEqual(parseCommand(["run", "--help"], none), { kind: "help" });
@@ -32,6 +34,8 @@ test("parseCommand says in one sentence what is wrong, with the value", () => {
     [["run", "--force"], /there is no such option: current value is "--force"$/],
     [["run", "--config"], /--config must be followed by a path/],
     [["run", "--config="], /--config must be followed by a path/],
+    [["status", "--secrets"], /only config show has --secrets: current value is "status"$/],
+    [["config", "show", "--json"], /only status has --json: current value is "config show"$/],
   ];
   for (const [args, pattern] of cases) {
     const command = parseCommand(args, undefined);
