@@ -11,6 +11,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export type Signal = "METRICS" | "TRACES";
 
+/** A timer that is asked for more fires at once. */
+const MILLISECONDS_MAX = 2 ** 31 - 1;
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_TEXT = /^[\t\x20-\x7e]*$/;
+
 export class OtlpEnvironment {
   readonly #environment: Environment;
   /** One line for each value that was ignored. */
@@ -33,7 +38,7 @@ export class OtlpEnvironment {
 
   /** Only `true`, in any case. */
   isTrue(name: string): boolean {
-    return this.text(name)?.toLowerCase() === "true";
+    return this.oneOf(name, "true", "false") === "true";
   }
 
   /** A whole number above 0. */
@@ -41,7 +46,8 @@ export class OtlpEnvironment {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = /^\d{1,10}$/.test(text) ? Number(text) : 0;
-    return value > 0 ? value : this.#ignored(name, "it must be a whole number of milliseconds above 0", text);
+    if (value > 0 && value <= MILLISECONDS_MAX) return value;
+    return this.#ignored(name, `it must be a whole number of milliseconds from 1 to ${MILLISECONDS_MAX}`, text);
   }
 
   /** A number from 0 to 1. */
@@ -59,10 +65,19 @@ export class OtlpEnvironment {
     return known ?? this.#ignored(name, `it must be one of ${words.join(", ")}`, text);
   }
 
+  /** A user, a password or a token may stand in it, so it is not shown. */
   url(name: string): string | undefined {
     const text = this.text(name);
     if (text === undefined || isHttpUrl(text)) return text;
-    return this.#ignored(name, "it must be a URL with http or https", text);
+    return this.#ignoredSecret(name, "it must be a URL with http or https");
+  }
+
+  /** Pairs that can be headers of a request. */
+  headers(name: string): Record<string, string> | undefined {
+    const pairs = this.pairs(name);
+    if (pairs === undefined) return undefined;
+    const areHeaders = Object.entries(pairs).every(([key, value]) => HEADER_NAME.test(key) && HEADER_TEXT.test(value));
+    return areHeaders ? pairs : this.#ignoredSecret(name, "it must be names and printable texts of headers");
   }
 
   /** `key=value,key=value`, with percent encoding in the values. One pair that does not parse voids them all. */
@@ -73,13 +88,18 @@ export class OtlpEnvironment {
     for (const pair of text.split(",").filter((part) => part.trim() !== "")) {
       const [key = "", value] = splitOnce(pair, "=");
       const decoded = value === undefined ? undefined : decodedText(value.trim());
-      // The value may be a secret, so it is not shown.
+      // What stands before the sign may be the secret as well, where the sign is missing or another was meant.
       if (key.trim() === "" || decoded === undefined) {
-        return this.#ignored(name, "it must be key=value pairs with percent encoding", `${key.trim()}=...`);
+        return this.#ignoredSecret(name, "it must be key=value pairs with percent encoding");
       }
       pairs[decodedText(key.trim()) ?? key.trim()] = decoded;
     }
     return pairs;
+  }
+
+  #ignoredSecret(name: string, rule: string): undefined {
+    this.complaints.push(`Cannot use ${name} as ${rule}: current value is (not shown)`);
+    return undefined;
   }
 
   #ignored(name: string, rule: string, value: string): undefined {

@@ -86,7 +86,7 @@ function targetOf(signal: Signal, settings: OtlpSettings, environment: OtlpEnvir
       : (environment.milliseconds("OTEL_BSP_SCHEDULE_DELAY") ?? TRACES_INTERVAL_MS);
   return {
     url,
-    headers: settings.headers ?? environment.ofSignal(signal, "HEADERS", (name) => environment.pairs(name)) ?? {},
+    headers: settings.headers ?? environment.ofSignal(signal, "HEADERS", (name) => environment.headers(name)) ?? {},
     compression:
       settings.compression ??
       environment.ofSignal(signal, "COMPRESSION", (name) => environment.oneOf(name, "gzip", "none")) ??

@@ -163,11 +163,11 @@ describe("how telemetry goes there", () => {
     assert.deepEqual([metrics?.timeoutMs, metrics?.intervalMs, metrics?.headers], [10_000, 60_000, {}]);
     const expected = [
       /OTEL_EXPORTER_OTLP_PROTOCOL as it must be one of http\/json: current value is "grpc"/,
-      /OTEL_METRIC_EXPORT_INTERVAL as it must be a whole number of milliseconds above 0: current value is "0"/,
+      /OTEL_METRIC_EXPORT_INTERVAL as it must be a whole number of milliseconds from 1 to 2147483647: current value is "0"/,
       /OTEL_EXPORTER_OTLP_TIMEOUT .*: current value is "10s"/,
-      /OTEL_EXPORTER_OTLP_HEADERS .*: current value is "authorization=..."/,
+      /OTEL_EXPORTER_OTLP_HEADERS .*: current value is \(not shown\)/,
       /OTEL_EXPORTER_OTLP_COMPRESSION .*: current value is "zstd"/,
-      /OTEL_EXPORTER_OTLP_TRACES_ENDPOINT as it must be a URL with http or https: current value is "c:4318"/,
+      /OTEL_EXPORTER_OTLP_TRACES_ENDPOINT as it must be a URL with http or https: current value is \(not shown\)/,
     ];
     for (const pattern of expected)
       assert.ok(
@@ -176,5 +176,45 @@ describe("how telemetry goes there", () => {
       );
     assert.equal(complaints.length, expected.length);
     assert.ok(!complaints.join().includes("secret"));
+  });
+
+  for (const [name, value] of [
+    ["OTEL_EXPORTER_OTLP_HEADERS", "Bearer secret"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer secret"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer secret%0a"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret%E2%82%AC"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "api key=secret"],
+    ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "=secret"],
+    ["OTEL_RESOURCE_ATTRIBUTES", "zone=a,secret"],
+    ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "user:secret@c:4318"],
+    ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "grpc://c:4318?token=secret"],
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@:x"],
+  ] as const) {
+    it(`is not said by ${name}=${value}, of which only the name is shown`, () => {
+      const { metrics, complaints } = plan({ ...HERE, [name]: value });
+      assert.equal(complaints.length, 1, complaints.join("\n"));
+      assert.match(complaints[0] ?? "", new RegExp(`^Cannot use ${name} as .*: current value is \\(not shown\\)$`));
+      assert.deepEqual(metrics?.headers ?? {}, {});
+    });
+  }
+
+  for (const value of ["0", "-1", "1.5", "10s", "2147483648", "9999999999", "Infinity"]) {
+    it(`has no interval and no deadline of ${value} ms, which a timer would take for none`, () => {
+      const { metrics, traces, complaints } = plan({
+        ...HERE,
+        OTEL_METRIC_EXPORT_INTERVAL: value,
+        OTEL_BSP_SCHEDULE_DELAY: value,
+        OTEL_EXPORTER_OTLP_TIMEOUT: value,
+      });
+      assert.deepEqual([metrics?.intervalMs, metrics?.timeoutMs, traces?.intervalMs], [60_000, 10_000, 5_000]);
+      assert.equal(complaints.length, 3, complaints.join("\n"));
+    });
+  }
+
+  it("is not disabled by a word that is neither true nor false, and says so", () => {
+    const { isDisabled, complaints } = plan({ ...HERE, OTEL_SDK_DISABLED: "yes" });
+    assert.equal(isDisabled, false);
+    assert.match(complaints.join(), /OTEL_SDK_DISABLED as it must be one of true, false: current value is "yes"/);
+    assert.deepEqual(plan({ ...HERE, OTEL_SDK_DISABLED: "False" }).complaints, []);
   });
 });
