@@ -107,6 +107,9 @@ export type SubsystemEvent =
   | { readonly type: "configuration_reloaded"; readonly changed: readonly string[] }
   | { readonly type: "configuration_rejected"; readonly error: string }
   | { readonly type: "registry_unreadable"; readonly path: string; readonly error: string }
+  /** Nothing can be said of any VM, and nothing is started, until it can be read. */
+  | { readonly type: "process_table_unreadable"; readonly error: string }
+  | { readonly type: "process_table_readable_again" }
   | { readonly type: "registry_readable_again"; readonly path: string }
   | {
       readonly type: "record_invalid";

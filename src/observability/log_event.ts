@@ -45,6 +45,8 @@ export function entryOf(event: ReliabilityEvent): LogEntry | undefined {
     case "subsystem_stopping":
     case "configuration_reloaded":
     case "configuration_rejected":
+    case "process_table_unreadable":
+    case "process_table_readable_again":
     case "registry_unreadable":
     case "registry_readable_again":
     case "record_invalid":
@@ -111,6 +113,10 @@ function subsystemEntry(event: SubsystemEvent): LogEntry {
       return line("INFO", "configuration reloaded", { changed: event.changed.join(",") });
     case "configuration_rejected":
       return line("ERROR", "configuration rejected", { error: event.error });
+    case "process_table_unreadable":
+      return line("ERROR", "process table unreadable", { error: event.error });
+    case "process_table_readable_again":
+      return line("INFO", "process table readable again", {});
     case "registry_unreadable":
       return line("ERROR", "registry unreadable", { path: event.path, error: event.error });
     case "registry_readable_again":

@@ -36,6 +36,8 @@ export class Lookout {
   /** When the next sweep is due. */
   sweepAt: number = 0;
   #sweeping = false;
+  /** Why the process table could not be read, as it was said. */
+  #unreadable: string | undefined;
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
@@ -166,6 +168,7 @@ export class Lookout {
     let waitMs = RETRY_SWEEP_MS;
     try {
       const scan = await this.#fleet.scanner.scan();
+      this.#sayUnreadable(scan.kind === "unknown" ? scan.error : undefined);
       if (scan.kind === "unknown") return;
       waitMs = this.#fleet.policy.recovery.detectionIntervalMs;
       const records = [...this.#fleet.tracked.values()].map((tracked) => tracked.record);
@@ -279,6 +282,17 @@ export class Lookout {
       return main;
     }
     return { ...main, runsWith };
+  }
+
+  /** Once per reason: while it lasts nothing is known of any VM, and none is started. */
+  #sayUnreadable(error: string | undefined): void {
+    if (error !== undefined && error !== this.#unreadable) {
+      this.#fleet.deps.report({ type: "process_table_unreadable", error });
+    }
+    if (error === undefined && this.#unreadable !== undefined) {
+      this.#fleet.deps.report({ type: "process_table_readable_again" });
+    }
+    this.#unreadable = error;
   }
 
   #sayStrays(strays: readonly ProcessFacts[]): void {

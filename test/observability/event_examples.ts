@@ -29,6 +29,8 @@ export const EVENT_EXAMPLES: { readonly [Type in ReliabilityEvent["type"]]: read
         'current value is "30"',
     },
   ],
+  process_table_unreadable: [{ type: "process_table_unreadable", error: "process 1 is not in it" }],
+  process_table_readable_again: [{ type: "process_table_readable_again" }],
   registry_unreadable: [
     { type: "registry_unreadable", path: "/var/lib/metald/vms", error: "ENOENT: no such file or directory" },
   ],

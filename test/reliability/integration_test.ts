@@ -213,3 +213,21 @@ test("a disk stays claimed for a while by a VM that was called well before it ma
     assert.equal(host.said("recovery_blocked").length, 1);
   });
 });
+
+test("a process table that cannot be read is said once per reason, and nothing is started until it can be", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  host.unreadable = "process 1 is not in it";
+  await withAgent(host, async () => {
+    await host.pass(60_000);
+    assert.equal(host.said("process_table_unreadable").length, 1);
+    assert.deepEqual(host.launched, []);
+    host.unreadable = undefined;
+    await host.pass(10_000);
+    assert.deepEqual(host.launched, ["a"]);
+    assert.equal(host.said("process_table_readable_again").length, 1);
+    host.unreadable = "process 1 is not in it";
+    await host.pass(120_000);
+    assert.equal(host.said("process_table_unreadable").length, 2);
+  });
+});

@@ -52,6 +52,8 @@ export class QuietHost {
   /** While set, a listing shows what stood there at its beginning, and ends when `endListing` is called. */
   isListingSlow = false;
   isShuttingDown = false;
+  /** Why the process table cannot be read. */
+  unreadable: string | undefined = undefined;
   endListing: () => void = () => undefined;
   /** Runs inside every look at one process, after it was seen. */
   duringInspection: () => void = () => undefined;
@@ -204,7 +206,10 @@ export class QuietHost {
     const find = (identity: ProcessIdentity) => this.processes.find((one) => sameProcess(one.identity, identity));
     return {
       bootId: BOOT_ID,
-      scan: async () => ({ kind: "scanned", startedAt: this.clock.monotonic(), processes: [...this.processes] }),
+      scan: async () =>
+        this.unreadable === undefined
+          ? { kind: "scanned", startedAt: this.clock.monotonic(), processes: [...this.processes] }
+          : { kind: "unknown", error: this.unreadable },
       describe: async (identity) => find(identity),
       inspect: async (identity) => {
         const facts = find(identity);
