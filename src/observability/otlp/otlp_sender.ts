@@ -6,8 +6,9 @@
  * @module
  */
 
+import type { PostOutcome } from "./collector_answer.ts";
 import type { SignalTarget } from "./otlp_plan.ts";
-import { type PostOutcome, post } from "./otlp_post.ts";
+import { post } from "./otlp_post.ts";
 
 const FIRST_WAIT_MS = 500;
 const WAIT_FACTOR = 2;
@@ -44,28 +45,24 @@ export function createOtlpSender(target: SignalTarget, { monotonic, random }: Se
 
   async function send(json: string, { timeoutMs, signal }: SendLimits): Promise<SendOutcome> {
     const deadlineAt = monotonic() + timeoutMs;
+    const heldMs = notBefore - monotonic();
+    if (heldMs >= timeoutMs) return failed(undefined, `it asked to wait for ${Math.ceil(heldMs / 1_000)} s`);
+    if (heldMs > 0) await pause(heldMs, signal);
     let waitMs = FIRST_WAIT_MS;
     let last: PostOutcome | undefined;
     for (;;) {
-      const heldMs = notBefore - monotonic();
-      if (heldMs > 0) {
-        if (monotonic() + heldMs >= deadlineAt)
-          return failed(last, `it asked to wait for ${Math.ceil(heldMs / 1_000)} s`);
-        await pause(heldMs, signal);
-      }
       const leftMs = deadlineAt - monotonic();
       if (leftMs <= 0 || signal.aborted) return failed(last, signal.aborted ? "the agent stops" : "no time was left");
       last = await post(target, json, { timeoutMs: leftMs, signal });
       if (last.kind === "accepted" || last.kind === "partial") return last;
       if (last.kind === "refused") return { kind: "failed", error: last.error };
-      const jitteredMs = waitMs * (1 + JITTER * (2 * random() - 1));
-      if (last.retryAfterMs !== undefined) {
-        notBefore = monotonic() + Math.min(last.retryAfterMs, RETRY_AFTER_MS_MAX);
-      } else {
-        if (monotonic() + jitteredMs >= deadlineAt) return failed(last, "");
-        await pause(jitteredMs, signal);
-        waitMs = Math.min(waitMs * WAIT_FACTOR, WAIT_MS_MAX);
-      }
+      const askedMs = Math.min(last.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
+      notBefore = monotonic() + askedMs;
+      // It may ask for no wait at all, and be besieged by all its agents.
+      const pauseMs = Math.max(askedMs, waitMs * (1 + JITTER * (2 * random() - 1)));
+      if (monotonic() + pauseMs >= deadlineAt) return failed(last, "");
+      await pause(pauseMs, signal);
+      waitMs = Math.min(waitMs * WAIT_FACTOR, WAIT_MS_MAX);
     }
   }
 

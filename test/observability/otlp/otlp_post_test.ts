@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { PostOutcome } from "../../../src/observability/otlp/collector_answer.ts";
 import type { SignalTarget } from "../../../src/observability/otlp/otlp_plan.ts";
-import { outcomeOf, type PostOutcome, post, retryAfterMs } from "../../../src/observability/otlp/otlp_post.ts";
+import { post } from "../../../src/observability/otlp/otlp_post.ts";
+import { PEM_BYTES_MAX, readTlsFiles } from "../../../src/observability/otlp/tls_files.ts";
 import { describeWhere, type Requirement } from "../../host/requires.ts";
 import { type Behaviour, withCollector } from "../../telemetry/collector.ts";
 
@@ -104,6 +106,38 @@ describe("one request to a collector", () => {
     });
   });
 
+  it("tells no secret that the collector repeats", async () => {
+    await withCollector(async (collector) => {
+      const headers = { authorization: "Bearer t0ken", "x-api-key": "k3y-of-ours" };
+      const target = targetAt(collector.url.replace("://", "://us3r:p%40ssword@"), { headers });
+      const secrets = ["t0ken", "k3y-of-ours", "us3r", "p@ssword", "p%40ssword", "qu3ry"];
+      for (const status of [200, 401, 503]) {
+        collector.behave(answers(status, `${"x".repeat(100)} ${secrets.join(" ")} ${btoa("us3r:p@ssword")}`));
+        const outcome = await post({ ...target, url: new URL("?token=qu3ry", target.url) }, "{}", PATIENT);
+        const said = "error" in outcome ? outcome.error : "";
+        assert.match(said, /\(not shown\)/);
+        for (const secret of [...secrets, btoa("us3r:p@ssword")]) assert.ok(!said.includes(secret), said);
+      }
+    });
+  });
+
+  it("with a header that cannot be sent is refused, and what it would say is not told", async () => {
+    await withCollector(async (collector) => {
+      const headers = { authorization: "t0ken\n" };
+      const outcome = await post(targetAt(collector.url, { headers }), "{}", PATIENT);
+      assert.equal(outcome.kind, "refused");
+      assert.ok("error" in outcome && !outcome.error.includes("t0ken"));
+      assert.equal(collector.received.length, 0);
+    });
+  });
+
+  it("asks for an answer that is not compressed", async () => {
+    await withCollector(async (collector) => {
+      await post(targetAt(collector.url), "{}", PATIENT);
+      assert.equal(collector.received[0]?.headers["accept-encoding"], "identity");
+    });
+  });
+
   it("is compressed where that was asked for", async () => {
     await withCollector(async (collector) => {
       const json = JSON.stringify({ text: "x".repeat(10_000) });
@@ -151,6 +185,33 @@ describeWhere([OPENSSL], "a collector behind TLS", () => {
   });
 });
 
+describe("a file of TLS", () => {
+  it("that is no regular file, or is too large, is refused by its name and costs no time and no memory", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "metald-tls-"));
+    try {
+      const path = (name: string) => join(directory, name);
+      execFileSync("mkfifo", [path("pipe")]);
+      writeFileSync(path("large"), "x");
+      truncateSync(path("large"), PEM_BYTES_MAX + 1);
+      writeFileSync(path("full"), "x");
+      truncateSync(path("full"), PEM_BYTES_MAX);
+      const url = new URL("https://127.0.0.1:1/");
+      for (const file of [path("pipe"), path("large"), directory, "/dev/zero", path("none")]) {
+        for (const name of ["certificate", "clientCertificate", "clientKey"] as const) {
+          const none = { certificate: undefined, clientCertificate: undefined, clientKey: undefined };
+          const outcome = await post(targetAt(url.href, { tls: { ...none, [name]: file } }), "{}", PATIENT);
+          assert.equal(outcome.kind, "refused", file);
+          assert.ok("error" in outcome && outcome.error.includes(file), file);
+        }
+      }
+      const tls = { certificate: path("full"), clientCertificate: undefined, clientKey: undefined };
+      assert.equal((await readTlsFiles({ url, tls })).ca?.length, PEM_BYTES_MAX);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
+
 function makeCertificates(directory: string): void {
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
   const key = (name: string) => [
@@ -182,19 +243,3 @@ function makeCertificates(directory: string): void {
     );
   }
 }
-
-describe("what an answer means", () => {
-  it("takes the time of Retry-After in seconds and as a date, and ignores anything else", () => {
-    const now = Date.parse("2026-01-02T03:04:05Z");
-    assert.equal(retryAfterMs("7", now), 7_000);
-    assert.equal(retryAfterMs("Fri, 02 Jan 2026 03:04:15 GMT", now), 10_000);
-    assert.equal(retryAfterMs("Fri, 02 Jan 2026 03:04:00 GMT", now), 0);
-    assert.equal(retryAfterMs("soon", now), undefined);
-    assert.equal(retryAfterMs(undefined, now), undefined);
-  });
-
-  it("shows at most some hundred characters of what it said", () => {
-    const outcome = outcomeOf(400, undefined, "x".repeat(100_000));
-    assert.ok("error" in outcome && outcome.error.length < 400);
-  });
-});

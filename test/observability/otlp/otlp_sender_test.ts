@@ -69,6 +69,17 @@ describe("sending to a collector", () => {
     });
   });
 
+  for (const retryAfter of ["0", "-5", "Fri, 02 Jan 2026 03:04:05 GMT"]) {
+    it(`waits as ever where it is asked to wait for ${retryAfter}, and does not besiege the collector`, async () => {
+      await withCollector(async (collector) => {
+        collector.behave(answers(503, "busy", { "retry-after": retryAfter }));
+        const outcome = await senderTo(collector.url).send("{}", { timeoutMs: 700, signal });
+        assert.deepEqual(outcome, { kind: "failed", error: "it answered 503 busy" });
+        assert.equal(collector.received.length, 2);
+      });
+    });
+  }
+
   it("ends at its deadline with the reason of the last try", async () => {
     await withCollector(async (collector) => {
       collector.behave(answers(503, "busy"));

@@ -1,0 +1,73 @@
+/**
+ * What the answer of a collector means: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+ * @module
+ */
+
+import { z } from "zod";
+
+const ERROR_LENGTH_MAX = 300;
+/** https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes */
+const RETRYABLE_STATUS = [429, 502, 503, 504];
+
+export type PostOutcome =
+  | { readonly kind: "accepted" }
+  /** The collector took a part of it; sending it again would count that part twice. */
+  | { readonly kind: "partial"; readonly error: string }
+  /** `retryAfterMs`: as the collector asked for. */
+  | { readonly kind: "retryable"; readonly error: string; readonly retryAfterMs: number | undefined }
+  | { readonly kind: "refused"; readonly error: string };
+
+/** @param retryAfter the header's value */
+export function outcomeOf(status: number, retryAfter: string | undefined, body: string): PostOutcome {
+  if (status >= 200 && status < 300) return acceptedOf(status, body);
+  const error = boundedError(`it answered ${status} ${body.trim()}`);
+  if (!RETRYABLE_STATUS.includes(status)) return { kind: "refused", error };
+  return { kind: "retryable", error, retryAfterMs: retryAfterMs(retryAfter, Date.now()) };
+}
+
+const count = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
+
+const answerSchema = z.object({
+  partialSuccess: z
+    .object({
+      rejectedDataPoints: count.optional(),
+      rejectedSpans: count.optional(),
+      errorMessage: z.string().optional(),
+    })
+    .nullish(),
+});
+
+/** A page of a login or a proxy also comes with 200; numbers sent there are lost. */
+function acceptedOf(status: number, body: string): PostOutcome {
+  if (body.trim() === "") return { kind: "accepted" };
+  const answer = answerSchema.safeParse(jsonOf(body));
+  if (!answer.success)
+    return { kind: "refused", error: boundedError(`it answered ${status}, but not as a collector: ${body}`) };
+  const { rejectedDataPoints = 0, rejectedSpans = 0, errorMessage } = answer.data.partialSuccess ?? {};
+  const rejected = rejectedDataPoints + rejectedSpans;
+  if (rejected === 0) return { kind: "accepted" };
+  return { kind: "partial", error: boundedError(`it rejected ${rejected}: ${errorMessage ?? "without a reason"}`) };
+}
+
+/** Each form of a date in HTTP begins with the day's name. `Date.parse` makes a date of nearly anything, `-5` among it. */
+const HTTP_DATE = /^\s*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/;
+
+/** Seconds or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1_000;
+  const at = HTTP_DATE.test(header) ? Date.parse(header) : Number.NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+}
+
+export function boundedError(text: string): string {
+  return text.length <= ERROR_LENGTH_MAX ? text : `${text.slice(0, ERROR_LENGTH_MAX)}...`;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

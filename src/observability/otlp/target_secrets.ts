@@ -1,0 +1,32 @@
+/**
+ * Takes the secrets of a request out of what is said about it.
+ *
+ * A collector that refuses a token often repeats it, and its answer becomes a line of the log.
+ * @module
+ */
+
+import type { SignalTarget } from "./otlp_plan.ts";
+
+/** What is shorter stands in too many words to be a secret, and a text without it could not be read. */
+const SECRET_LENGTH_MIN = 4;
+
+/** @returns takes them out of any text */
+export function secretRemover({ url, headers }: Pick<SignalTarget, "url" | "headers">): (text: string) => string {
+  const { username, password, search, searchParams, hash } = url;
+  const user = [username, password, ...[username, password].map(decoded)];
+  const basic = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64");
+  const values = [...Object.values(headers), ...searchParams.values(), ...user, basic, search.slice(1), hash.slice(1)];
+  const secrets = [...new Set(values.flatMap((value) => [value, ...value.split(/[\s:=&]+/)]))]
+    .filter((secret) => secret.length >= SECRET_LENGTH_MIN)
+    // The longest first, as a shorter one may be a part of it.
+    .sort((a, b) => b.length - a.length);
+  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, "(not shown)"), text);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
