@@ -5,6 +5,8 @@
  * @module
  */
 
+import { settledWithin } from "./settled_within.ts";
+
 export interface Export {
   readonly intervalMs: number;
   /** Never rejected; settles soon after `signal` aborts, and within `timeoutMs`. */
@@ -13,7 +15,7 @@ export interface Export {
 }
 
 export interface PeriodicExport {
-  /** Lets what is under way end and exports a last time, within `timeoutMs` in all. */
+  /** Lets what is under way end and exports a last time, within `timeoutMs` in all. What hangs for longer is left behind. */
   stop(timeoutMs: number): Promise<void>;
 }
 
@@ -26,14 +28,10 @@ export function startPeriodicExport({ intervalMs, run, timeoutMs }: Export, firs
 
   function turn(): void {
     const startedAt = performance.now();
-    underWay = run({ timeoutMs, signal: cut.signal });
-    underWay.then(
-      () => {
-        if (stopped) return;
-        timer = setTimeout(turn, Math.max(0, startedAt + intervalMs - performance.now()));
-      },
-      () => undefined,
-    );
+    const next = (): void => {
+      if (!stopped) timer = setTimeout(turn, Math.max(0, startedAt + intervalMs - performance.now()));
+    };
+    underWay = run({ timeoutMs, signal: cut.signal }).then(next, next);
   }
 
   return {
@@ -43,10 +41,12 @@ export function startPeriodicExport({ intervalMs, run, timeoutMs }: Export, firs
       clearTimeout(timer);
       // What is under way may need a moment to arrive, and the last export needs the other half.
       const cutTimer = setTimeout(() => cut.abort(), stopTimeoutMs / 2);
-      await underWay;
+      const hasEnded = await settledWithin(underWay, stopTimeoutMs);
       clearTimeout(cutTimer);
       const leftMs = deadlineAt - performance.now();
-      if (leftMs > 0) await run({ timeoutMs: Math.min(leftMs, timeoutMs), signal: new AbortController().signal });
+      if (!hasEnded || leftMs <= 0) return;
+      const last = run({ timeoutMs: Math.min(leftMs, timeoutMs), signal: new AbortController().signal });
+      await settledWithin(last, leftMs);
     },
   };
 }

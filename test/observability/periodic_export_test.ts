@@ -62,4 +62,29 @@ describe("exporting at an interval", () => {
     runs[0]?.end();
     await stopped;
   });
+
+  it("goes on after an export that was rejected", async () => {
+    let runs = 0;
+    const run = async () => {
+      runs += 1;
+      throw new Error("a bug");
+    };
+    const exporter = startPeriodicExport({ intervalMs: 1, timeoutMs: 10_000, run }, 0);
+    await waitFor("there is a third export", () => runs >= 3);
+    await exporter.stop(10_000);
+  });
+
+  it("leaves behind what hangs for longer than the stop may take, and exports nothing beside it", async () => {
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      return new Promise<void>(() => undefined);
+    };
+    const exporter = startPeriodicExport({ intervalMs: 1, timeoutMs: 10_000, run }, 0);
+    await waitFor("the first export runs", () => runs === 1);
+    await exporter.stop(50);
+    assert.equal(runs, 1);
+    await startPeriodicExport({ intervalMs: 60_000, timeoutMs: 10_000, run }, 60_000).stop(50);
+    assert.equal(runs, 2);
+  });
 });

@@ -7,6 +7,7 @@
 
 import type { MeterProvider as ApiMeterProvider, MeterOptions } from "@opentelemetry/api";
 import type { WallMs } from "../../domain/time.ts";
+import { settledWithin } from "../settled_within.ts";
 import { Meter } from "./meter.ts";
 import type { Scope, ScopeMetrics } from "./metric_data.ts";
 
@@ -36,21 +37,8 @@ export class MeterProvider implements ApiMeterProvider {
   async collect(): Promise<readonly ScopeMetrics[]> {
     const asked = [...this.#meters.values()].map(({ scope, meter }) => ({ scope, ...meter.ask() }));
     const pending = asked.flatMap((each) => each.pending);
-    if (pending.length > 0) await settledWithin(pending, CALLBACKS_TIMEOUT_MS);
+    if (pending.length > 0) await settledWithin(Promise.allSettled(pending), CALLBACKS_TIMEOUT_MS);
     const at = this.#now();
     return asked.map(({ scope, end }) => ({ scope, metrics: end(at) })).filter(({ metrics }) => metrics.length > 0);
   }
-}
-
-function settledWithin(promises: readonly Promise<void>[], timeoutMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, timeoutMs);
-    Promise.allSettled(promises).then(
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      () => undefined,
-    );
-  });
 }

@@ -24,24 +24,36 @@ export interface OtlpExportOptions {
 }
 
 export function metricsExport(options: OtlpExportOptions & { readonly meters: MeterProvider }): Export {
-  const { target, resource, meters, onOutcome } = options;
+  const { target, resource, meters } = options;
   return {
     intervalMs: target.intervalMs,
     timeoutMs: target.timeoutMs,
-    run: async (limits) => {
-      const bodies = metricsBodies(resource, await meters.collect(), BODY_BYTES_MAX);
-      const outcome = await sendAll(bodies, options, limits);
-      if (outcome !== undefined) onOutcome(outcome);
-    },
+    run: (limits) =>
+      sendAll(async () => metricsBodies(resource, await meters.collect(), BODY_BYTES_MAX), options, limits),
   };
 }
 
 /**
- * One after the other within one deadline; the first that fails ends it, as the others would fail too.
+ * One after the other within one deadline; the first that fails ends it, as the others would fail too. There is no outcome when there
+ * was nothing to send, or when the agent stopped meanwhile.
  *
- * @returns undefined when there was nothing to send, or when the agent stopped meanwhile
+ * @param make may be rejected: what cannot be put into words counts as not sent
  */
 export async function sendAll(
+  make: () => Promise<readonly Body[]>,
+  options: Pick<OtlpExportOptions, "sender" | "monotonic" | "onOutcome">,
+  limits: SendLimits,
+): Promise<void> {
+  let outcome: ExportOutcome | undefined;
+  try {
+    outcome = await sent(await make(), options, limits);
+  } catch (error) {
+    outcome = { kind: "failed", error: error instanceof Error ? error.message : String(error) };
+  }
+  if (outcome !== undefined) options.onOutcome(outcome);
+}
+
+async function sent(
   bodies: readonly Body[],
   { sender, monotonic }: Pick<OtlpExportOptions, "sender" | "monotonic">,
   { timeoutMs, signal }: SendLimits,

@@ -83,7 +83,8 @@ function pointJson(metric: Metric, point: NumberPoint | HistogramPoint): object 
   const { attributes, startAt, at } = point;
   const head = {
     attributes: keyValues(attributes),
-    startTimeUnixNano: unixNano(startAt),
+    // A clock that was set back must not make a series end before it began.
+    startTimeUnixNano: unixNano(Math.min(startAt, at)),
     timeUnixNano: unixNano(at),
   };
   if ("bucketCounts" in point) {

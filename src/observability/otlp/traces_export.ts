@@ -9,14 +9,10 @@ import { BODY_BYTES_MAX, type OtlpExportOptions, sendAll } from "./metrics_expor
 import { tracesBodies } from "./traces_json.ts";
 
 export function tracesExport(options: OtlpExportOptions & { readonly tracers: TracerProvider }): Export {
-  const { target, resource, tracers, onOutcome } = options;
+  const { target, resource, tracers } = options;
   return {
     intervalMs: target.intervalMs,
     timeoutMs: target.timeoutMs,
-    run: async (limits) => {
-      const { spans } = tracers.take();
-      const outcome = await sendAll(tracesBodies(resource, spans, BODY_BYTES_MAX), options, limits);
-      if (outcome !== undefined) onOutcome(outcome);
-    },
+    run: (limits) => sendAll(async () => tracesBodies(resource, tracers.take().spans, BODY_BYTES_MAX), options, limits),
   };
 }

@@ -1,5 +1,7 @@
 /**
  * A span that records, within the limits of the specification: https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits
+ * The specification lets texts be of any length; here they are as long as in the log, as an error may hold what a VMM answered and
+ * two thousand spans may wait.
  * @module
  */
 
@@ -14,6 +16,7 @@ import {
   SpanStatusCode,
   type TimeInput,
 } from "@opentelemetry/api";
+import { bounded } from "../printable.ts";
 import type { FinishedSpan, SpanEvent } from "./finished_span.ts";
 
 const ATTRIBUTES_MAX = 128;
@@ -73,7 +76,7 @@ export class RecordingSpan implements Span {
       }
       this.#attributeCount += 1;
     }
-    this.#attributes[key] = value;
+    this.#attributes[key] = typeof value === "string" ? bounded(value) : value;
     return this;
   }
 
@@ -110,7 +113,8 @@ export class RecordingSpan implements Span {
   setStatus(status: SpanStatus): this {
     if (this.#ended || status.code === SpanStatusCode.UNSET || this.#status.code === SpanStatusCode.OK) return this;
     const { code, message } = status;
-    this.#status = code === SpanStatusCode.ERROR && message !== undefined ? { code, message } : { code };
+    this.#status =
+      code === SpanStatusCode.ERROR && message !== undefined ? { code, message: bounded(message) } : { code };
     return this;
   }
 

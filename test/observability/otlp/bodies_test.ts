@@ -39,11 +39,25 @@ describe("bodies", () => {
     assert.deepEqual([points.size, items], [1_000, 1_000]);
   });
 
+  it("never have a point that ends before it began, where the clock was set back", async () => {
+    let now = 1_700_000_000_000;
+    const meters = new MeterProvider(() => wallMs(now));
+    const meter = meters.getMeter("test");
+    meter.createCounter("c_total").add(1);
+    meter.createHistogram("h_seconds").record(1);
+    meter.createObservableGauge("g").addCallback((result) => result.observe(1));
+    now = 1_000;
+    const [body] = metricsBodies(RESOURCE, await meters.collect(), 20_000);
+    const times = [...(body?.json ?? "").matchAll(/"startTimeUnixNano":"(\d+)","timeUnixNano":"(\d+)"/g)];
+    assert.equal(times.length, 3);
+    for (const [, start, end] of times) assert.deepEqual([start, end], ["1000000000", "1000000000"]);
+  });
+
   it("of many spans are split as well, and one that alone is too large is sent alone", () => {
     const provider = new TracerProvider({ now: Date.now, sampleRatio: 1 });
     const tracer = provider.getTracer("test");
     for (let n = 0; n < 100; n += 1) tracer.startSpan(`span ${n}`).end();
-    tracer.startSpan("large", { attributes: { text: "x".repeat(50_000) } }).end();
+    tracer.startSpan("large", { attributes: { texts: ["x".repeat(50_000)] } }).end();
     tracer.startSpan("last").end();
     const bodies = tracesBodies(RESOURCE, provider.take().spans, 10_000);
     assert.equal(

@@ -75,6 +75,15 @@ describe("a tracer", () => {
     assert.deepEqual(none.take(), { spans: [], dropped: 0 });
   });
 
+  it("keeps no more of a text than the log does, so that what waits is bounded in bytes", () => {
+    const provider = new TracerProvider({ now: Date.now, sampleRatio: 1 });
+    const span = provider.getTracer("test").startSpan("s", { attributes: { evidence: "x".repeat(100_000) } });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: "y".repeat(100_000) }).end();
+    const [{ attributes, status } = assert.fail("there is a span")] = provider.take().spans;
+    assert.match(String(attributes["evidence"]), /^x{1000}\.\.\. \(99000 more\)$/);
+    assert.match(status.message ?? "", /^y{1000}\.\.\. \(99000 more\)$/);
+  });
+
   it("keeps a bounded number of spans while nobody takes them, and says how many it dropped", () => {
     const provider = new TracerProvider({ now: Date.now, sampleRatio: 1 });
     const tracer = provider.getTracer("test");
