@@ -34,10 +34,14 @@ export type Behaviour =
   /** Closes the connection instead of answering. */
   | { readonly kind: "hangs_up" };
 
+/** A collector that stands for hours keeps no more. */
+const RECEIVED_MAX = 1_000;
+
 export const ACCEPTS: Behaviour = { kind: "answers", status: 200, body: "{}" };
 
 export interface Collector {
   readonly url: string;
+  /** The last of them, at most `RECEIVED_MAX`. */
   readonly received: readonly ReceivedRequest[];
   /** From the next request on; with a list, one for each request and the last for all that follow. */
   behave(...behaviours: readonly Behaviour[]): void;
@@ -67,6 +71,7 @@ export async function withCollector(body: (collector: Collector) => Promise<void
       const text = (isGzip ? gunzipSync(bytes) : bytes).toString("utf8");
       const { method = "", url = "", headers } = request;
       received.push({ method, path: url, headers, text, json: JSON.parse(text) });
+      if (received.length > RECEIVED_MAX) received.shift();
       const [behaviour = ACCEPTS] = behaviours;
       if (behaviours.length > 1) behaviours = behaviours.slice(1);
       carryOut(behaviour, response, timers);
@@ -101,6 +106,14 @@ export async function withCollector(body: (collector: Collector) => Promise<void
 }
 
 function carryOut(behaviour: Behaviour, response: ServerResponse, timers: Set<ReturnType<typeof setInterval>>): void {
+  const repeat = (act: () => void, everyMs: number): void => {
+    const timer = setInterval(act, everyMs);
+    timers.add(timer);
+    response.on("close", () => {
+      clearInterval(timer);
+      timers.delete(timer);
+    });
+  };
   switch (behaviour.kind) {
     case "answers":
       response.writeHead(behaviour.status, { "content-type": "application/json", ...behaviour.headers });
@@ -110,12 +123,12 @@ function carryOut(behaviour: Behaviour, response: ServerResponse, timers: Set<Re
       return;
     case "drips":
       response.writeHead(200, { "content-type": "application/json" });
-      timers.add(setInterval(() => response.write(" "), 20));
+      repeat(() => response.write(" "), 20);
       return;
     case "floods": {
       response.writeHead(200, { "content-type": "application/json" });
       const block = " ".repeat(65_536);
-      timers.add(setInterval(() => response.write(block), 1));
+      repeat(() => response.write(block), 1);
       return;
     }
     case "hangs_up":

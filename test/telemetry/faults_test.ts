@@ -12,6 +12,7 @@ import { isAlive, residentBytes } from "../host/processes.ts";
 import { type TestHost, withHost } from "../host/test_host.ts";
 import { waitFor } from "../host/wait.ts";
 import { ACCEPTS, type Behaviour, type Collector, withCollector } from "./collector.ts";
+import { FAULTS } from "./faults.ts";
 import { freePort } from "./free_port.ts";
 
 const SECONDS = Number(process.env["METALD_FAULT_SECONDS"] ?? "8");
@@ -19,18 +20,6 @@ const LONG = { timeout: (SECONDS + 120) * 1_000 };
 /** An agent that read an endless answer to its end would gain this within two seconds. */
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 const EXPORTERS = ["otlp_metrics", "otlp_traces"];
-
-const FAULTS: readonly { readonly name: string; readonly behaviour: Behaviour | "down" }[] = [
-  { name: "is down", behaviour: "down" },
-  { name: "is a black hole", behaviour: { kind: "black_hole" } },
-  { name: "drips", behaviour: { kind: "drips" } },
-  { name: "floods", behaviour: { kind: "floods" } },
-  { name: "hangs up", behaviour: { kind: "hangs_up" } },
-  { name: "says 503", behaviour: { kind: "answers", status: 503, body: "busy" } },
-  { name: "asks to wait", behaviour: { kind: "answers", status: 429, body: "", headers: { "retry-after": "1" } } },
-  { name: "says 400", behaviour: { kind: "answers", status: 400, body: "no" } },
-  { name: "answers garbage", behaviour: { kind: "answers", status: 200, body: "<html>" } },
-];
 
 interface Outcome {
   readonly name: string;
