@@ -130,6 +130,8 @@ export class Fleet {
     this.healthy.delete(id);
     this.holdings.forget(id);
     if (openAttempt !== undefined) {
+      // An act that has not ended yet must not write it down once more.
+      tracked.vm = { ...tracked.vm, openAttempt: undefined };
       report({
         type: "attempt_failed",
         vmId: id,

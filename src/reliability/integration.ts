@@ -220,7 +220,7 @@ class Loop {
       if (tracked !== undefined) this.#lookout.takeUp(tracked, now);
     }
     fleet.minds(now);
-    this.#acts.admit(now);
+    if (this.#lookout.rush.endsAt(now) === undefined) this.#acts.admit(now);
   }
 
   /** When something is due next; `Infinity`: nothing is. */
@@ -233,6 +233,7 @@ class Loop {
       this.#reader.nextAt,
       this.#holdingsAt,
       this.#lookout.nextAt,
+      this.#lookout.rush.endsAt(this.#deps.clock.monotonic()) ?? NEVER,
       brakeDueAt(brake, policy.recovery.brake) ?? NEVER,
     );
   }

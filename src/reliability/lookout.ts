@@ -21,6 +21,7 @@ import type { Main } from "../recovery/vm.ts";
 import { isPhase } from "../recovery/vm.ts";
 import type { Fleet } from "./fleet.ts";
 import { NEVER } from "./never.ts";
+import { Rush } from "./rush.ts";
 import type { TrackedVm } from "./tracked_vm.ts";
 import { probedTogether, probePeriodMs } from "./tracked_vm.ts";
 
@@ -33,6 +34,7 @@ export class Lookout {
   readonly #fleet: Fleet;
   readonly #probes = new BoundedPool(PROBES_AT_ONCE);
   readonly #strays = new Set<string>();
+  readonly rush = new Rush();
   /** When the next sweep is due. */
   sweepAt: number = 0;
   #sweeping = false;
@@ -60,6 +62,7 @@ export class Lookout {
   }
 
   exitNoticed(tracked: TrackedVm): void {
+    this.rush.add(this.#fleet.deps.clock.monotonic());
     this.#fleet.background(this.#lookAtMain(tracked, "event"));
   }
 

@@ -134,7 +134,7 @@ test("a record that is gone when it is read afresh is not started", async () => 
 
 test("many VMs that died together are all started, a few at a time", async () => {
   const host = new QuietHost();
-  const ids = Array.from({ length: 20 }, (_, index) => `vm-${index}`);
+  const ids = Array.from({ length: 20 }, (_, index) => `guest-${index}`);
   for (const id of ids) host.write(recordOf({ id }));
   const running = ids.map((id) => host.run(recordOf({ id })));
   await withAgent(host, async () => {
@@ -230,4 +230,23 @@ test("a process table that cannot be read is said once per reason, and nothing i
     await host.pass(120_000);
     assert.equal(host.said("process_table_unreadable").length, 2);
   });
+});
+
+test("of many VMs that die together those of the highest priority are started first, whoever died first", async () => {
+  const host = new QuietHost();
+  const ids = Array.from({ length: 20 }, (_, index) => `guest-${index}`);
+  const records = ids.map((id, priority) => recordOf({ id, priority, socket: `/run/vms/${id}.sock` }));
+  for (const record of records) host.write(record);
+  const running = records.map((record) => host.run(record));
+  const policy = { ...POLICY, recovery: { ...POLICY.recovery, maxConcurrentRecoveries: 2 } };
+  await withAgent(
+    host,
+    async () => {
+      await host.pass(10_000);
+      for (const facts of running) host.kill(facts);
+      await host.pass(10_000);
+      assert.deepEqual(host.launched, [...ids].reverse());
+    },
+    policy,
+  );
 });
