@@ -11,10 +11,11 @@
  */
 
 import { constants, mkdirSync, openSync, renameSync } from "node:fs";
-import { open, readdir, stat, truncate, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { VmId } from "../../domain/vm_record.ts";
 import { errorCode } from "../process/proc_file.ts";
+import { writeNewFile } from "../state/new_file.ts";
 
 const CUT_INTERVAL_MS = 10_000;
 const TALKATIVE_INTERVAL_MS = 250;
@@ -70,8 +71,8 @@ export function createConsoleFiles(directory: string, bytesMax = CONSOLE_BYTES_M
       } catch (error) {
         if (errorCode(error) !== "ENOENT") throw error;
       }
-      const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
-      return openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600);
+      const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = constants;
+      return openSync(path, O_APPEND | O_CREAT | O_EXCL | O_WRONLY, 0o600);
     },
     cut,
   };
@@ -85,23 +86,24 @@ async function namesIn(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** Whether it was too long. */
+/** Whether it was too long. What is no file of its own name, such as a link or a pipe, is not touched. */
 async function cutFile(path: string, bytesMax: number): Promise<boolean> {
-  const { size } = await stat(path);
-  if (size <= bytesMax) return false;
-  // Where it cannot be kept, it must go all the same.
-  await keepEnd(path, size, bytesMax).catch(() => {});
-  await truncate(path, 0);
-  return true;
-}
-
-async function keepEnd(path: string, size: number, bytesMax: number): Promise<void> {
-  const kept = Buffer.alloc(Math.min(size, Math.ceil(bytesMax / 2)));
-  const file = await open(path, "r");
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+  const file = await open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   try {
-    await file.read(kept, 0, kept.length, size - kept.length);
+    const stats = await file.stat();
+    if (!stats.isFile() || stats.size <= bytesMax) return false;
+    // Where it cannot be kept, it must go all the same.
+    await keepEnd(file, stats.size, `${path}${OLDER}`, bytesMax).catch(() => {});
+    await file.truncate(0);
+    return true;
   } finally {
     await file.close();
   }
-  await writeFile(`${path}${OLDER}`, kept, { mode: 0o600 });
+}
+
+async function keepEnd(file: FileHandle, size: number, olderPath: string, bytesMax: number): Promise<void> {
+  const kept = Buffer.alloc(Math.min(size, Math.ceil(bytesMax / 2)));
+  const { bytesRead } = await file.read(kept, 0, kept.length, size - kept.length);
+  await writeNewFile(olderPath, kept.subarray(0, bytesRead), { mode: 0o600, synced: false });
 }

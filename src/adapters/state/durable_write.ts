@@ -8,6 +8,7 @@
 import { constants } from "node:fs";
 import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { writeNewFile } from "./new_file.ts";
 
 /** Only the agent reads what it keeps. */
 const FILE_MODE = 0o600;
@@ -44,7 +45,7 @@ export function createDurableWriter(): DurableWriter {
     temporaries += 1;
     const temporary = `${directory}/.${process.pid}-${temporaries}.tmp`;
     try {
-      await writeSynced(temporary, text);
+      await writeNewFile(temporary, text, { mode: FILE_MODE, synced: true });
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
@@ -63,17 +64,6 @@ export function createDurableWriter(): DurableWriter {
 async function makeDirectory(path: string): Promise<void> {
   const made = await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
   if (made !== undefined) await chmod(path, DIRECTORY_MODE);
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const file = await open(path, flags, FILE_MODE);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function syncDirectory(path: string): Promise<void> {

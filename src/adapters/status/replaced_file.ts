@@ -6,8 +6,9 @@
  * @module
  */
 
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { writeNewFile } from "../state/new_file.ts";
 
 const FILE_MODE = 0o644;
 const DIRECTORY_MODE = 0o700;
@@ -35,7 +36,7 @@ export function createReplacedFile(path: string): ReplacedFile {
 
   async function write(text: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
-    await writeFile(temporary, text, { mode: FILE_MODE });
+    await writeNewFile(temporary, text, { mode: FILE_MODE, synced: false });
     await rename(temporary, path);
   }
 

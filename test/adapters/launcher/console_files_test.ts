@@ -83,3 +83,16 @@ test("open never follows a link that stands in the place of the file", () =>
     closeSync(fd);
     assert.equal(readFileSync(target, "utf8"), "precious");
   }));
+
+test("cut neither empties what a link leads to, nor writes through one in the place of the older file", () =>
+  inDirectory(async (directory) => {
+    const target = join(directory, "target");
+    writeFileSync(target, "precious".repeat(100));
+    symlinkSync(target, join(directory, "vm-1.log"));
+    writeFileSync(join(directory, "vm-2.log"), "x".repeat(1000));
+    symlinkSync(target, join(directory, "vm-2.log.1"));
+    await createConsoleFiles(directory, 100).cut();
+    assert.equal(readFileSync(target, "utf8"), "precious".repeat(100));
+    assert.equal(readFileSync(join(directory, "vm-2.log.1"), "utf8"), "x".repeat(50));
+    assert.equal(statSync(join(directory, "vm-2.log")).size, 0);
+  }));

@@ -3,9 +3,10 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { createStatusFile, readStatusFile, statusPath } from "../../../src/adapters/status/status_file.ts";
 import { wallMs } from "../../../src/domain/time.ts";
@@ -97,5 +98,19 @@ test("keys that a newer version adds are ignored", async () => {
   await inDirectory(async (stateDir) => {
     writeFileSync(statusPath(stateDir), JSON.stringify({ format: 1, weather: "fine", ...STATUS }));
     assert.deepEqual(await readStatusFile(stateDir), { kind: "read", status: STATUS, agent: undefined });
+  });
+});
+
+test("a link in the place of the temporary file is not written through", async () => {
+  await inDirectory(async (directory) => {
+    const stateDir = join(directory, "state");
+    mkdirSync(stateDir);
+    const target = join(directory, "target");
+    writeFileSync(target, "precious");
+    symlinkSync(target, `${statusPath(stateDir)}.${process.pid}.tmp`);
+    createStatusFile({ stateDir, agent: AGENT }).publish(STATUS);
+    await eventually(async () => (await readStatusFile(stateDir)).kind === "read");
+    assert.equal(readFileSync(target, "utf8"), "precious");
+    assert.deepEqual(readdirSync(stateDir), ["status.json"]);
   });
 });
