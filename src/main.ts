@@ -28,6 +28,7 @@ import { createStatusFile, readStatusFile } from "./adapters/status/status_file.
 import { createSystemHost } from "./adapters/systemd/host.ts";
 import { createServiceManager } from "./adapters/systemd/manager.ts";
 import { createNotify } from "./adapters/systemd/notify.ts";
+import { ownUnit, whyNotServed } from "./adapters/systemd/served_socket.ts";
 import { createGuestProbe } from "./adapters/vmm/guest_probe_tcp.ts";
 import { createVmm } from "./adapters/vmm/vmm.ts";
 import { agentCommand } from "./cli/agent_command.ts";
@@ -130,13 +131,20 @@ async function guestShutdown(
   { vmm, socket, timeoutMs }: Extract<Command, { kind: "guest_shutdown" }>,
   output: Output,
 ): Promise<ExitCode> {
-  const main = identifyProcess(Number(process.env["MAINPID"]));
+  const identity = identifyProcess(Number(process.env["MAINPID"]));
   const table = createProcessTable({ clock: createSystemClock(), pidfds: undefined });
+  const facts = identity === undefined ? undefined : await table.describe(identity);
+  const unit = ownUnit(identity?.pid ?? 0);
   return await shutDownGuest({
     target: { id: process.env[VM_ID_VARIABLE] ?? "", vmm, socket },
     timeoutMs,
     vmm: createVmm(),
-    inspectMain: main === undefined ? undefined : () => table.inspect(main),
+    main: identity && {
+      ageMs: facts?.ageMs ?? Number.POSITIVE_INFINITY,
+      inspect: () => table.inspect(identity),
+    },
+    whyNotServed: () =>
+      unit === undefined ? "this command is for units of systemd, and runs in none" : whyNotServed(socket, unit),
     output,
   });
 }

@@ -77,10 +77,17 @@ async function allHealthy(box: Box, count: number): Promise<void> {
     `${count} healthy VMs`,
     async () => {
       text = (await box.run(["metald", "status"])).stdout;
-      return text.includes(`${count} VMs, ${count} healthy`);
+      return new RegExp(`: ${count} VMs?, ${count} healthy`).test(text);
     },
     () => text,
   );
+}
+
+/** Stops a VM's unit while no agent looks, and resolves with what its journal says from then on. */
+async function stopUnit(box: Box, id: string): Promise<string> {
+  const unit = `metald-vm-${id}.service`;
+  await box.shell(`systemctl stop metald.service; systemctl stop ${unit}`);
+  return await box.journal("-b", "-u", unit, "-o", "cat");
 }
 
 const GUESTS = ["vm-a", "vm-b"];
@@ -125,4 +132,23 @@ describeWhere([BOX, QEMU, GCC], "guests of a host with systemd", () => {
       });
     },
   );
+
+  it("are left alone by the stop of a unit whose socket somebody else has bound", LONG, async () => {
+    await withBox("host", async (box) => {
+      await install(box);
+      await addGuest(box, "vm-a");
+      await allHealthy(box, 1);
+      const { argv, socketPath } = await qemuGuest("/srv/vms", "rival");
+      const rivalArgv = argv.map((word) => word.replace(`unix:${socketPath},`, "unix:/srv/vms/vm-a.qmp,"));
+      await box.output(["systemd-run", "--quiet", "--unit=rival", "--service-type=exec", "--", ...rivalArgv]);
+      await waitFor("the rival has bound its sockets", async () => {
+        const table = await box.shell("grep -c ' /srv/vms/vm-a.qmp$' /proc/net/unix || true");
+        return table === "2";
+      });
+      const said = await stopUnit(box, "vm-a");
+      assert.match(said, /the guest of vm-a is not asked to shut down: pid \d+, which is not of its unit, has bound/);
+      assert.doesNotMatch(said, /asking the guest/);
+      assert.equal(await box.property("rival.service", "ActiveState"), "active");
+    });
+  });
 });
