@@ -74,7 +74,6 @@ class Restart {
   #record: VmRecord | undefined;
   #proof: Extract<Fencing, { kind: "clean" }> | undefined;
   #openIntent: RestartSubject["openIntent"];
-  #launchIntent: LaunchIntent | undefined;
   #launched: Main | undefined;
 
   constructor(subject: RestartSubject, world: ActWorld) {
@@ -120,7 +119,7 @@ class Restart {
     if (unconfirmed.outcome !== undefined || unconfirmed.dead) return unconfirmed.outcome;
     if (unconfirmed.apiAnswers && main.runsWith.socket !== undefined && main.runsWith.vmm !== "process") {
       const target = { id: this.#subject.id, vmm: main.runsWith.vmm, socket: main.runsWith.socket };
-      const objection = await this.#objection("force");
+      const objection = await this.#objectionToEnding(main);
       if (objection !== undefined) return { kind: "abandoned", detail: objection };
       await this.#world.ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
       if (
@@ -249,13 +248,13 @@ class Restart {
     const { clock, processTable } = this.#world.ports;
     const unwritable = await this.#cannotRememberOnce();
     if (unwritable !== undefined) return unwritable;
-    this.#launchIntent = {
+    const launchIntent = {
       attempt: this.#attempt,
       incarnation: this.#incarnation,
       bootId: processTable.bootId,
       at: clock.monotonic(),
     };
-    const saved = await this.#remember(this.#launchIntent, undefined);
+    const saved = await this.#remember(launchIntent, undefined);
     if (saved !== undefined) return saved;
     const objection = await this.#objection();
     if (objection !== undefined) {
@@ -329,11 +328,9 @@ class Restart {
       if (record.restart === "never") await this.#world.forgetStartedOnce();
       return await this.#fail("launch_refused", outcome.error);
     }
-    if (outcome.kind === "unknown") {
-      // The intent stays open on disk: whoever tries next knows that something may still land, counted from now.
-      await this.#remember(this.#launchIntent, undefined);
+    // The intent stays open on disk: whoever tries next knows that something may still land.
+    if (outcome.kind === "unknown")
       return { kind: "attempt_failed", cause: "launch_unknown", error: outcome.error, exit: undefined };
-    }
     const main: Main = {
       identity: outcome.process,
       launchedByUs: true,
@@ -506,7 +503,13 @@ class Restart {
     const alone = await mainIsAlone(this.#world, record, main);
     if (alone !== undefined) return alone;
     this.#world.observe({ type: "ending_main" });
-    return notEnded(await endOfVm(this.#world.ports, record, main.identity, () => this.#objection("force")));
+    return notEnded(await endOfVm(this.#world.ports, record, main.identity, () => this.#objectionToEnding(main)));
+  }
+
+  /** Another one may have been started beside it meanwhile. Intent is read last, as it must be fresh. */
+  async #objectionToEnding(main: Main): Promise<string | undefined> {
+    const alone = await mainIsAlone(this.#world, this.#current(), main);
+    return alone?.detail ?? (await this.#objection("force"));
   }
 }
 

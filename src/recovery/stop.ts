@@ -66,15 +66,17 @@ async function endMain(
   world.observe({ type: "ending_main" });
   const { recovery } = world.policyFor(record);
   const { vmm, socket } = main.runsWith;
+  // Another one may have been started beside it while it took its time. Intent is read last, as it must be fresh.
+  const mayGoOn = async () => (await mainIsAlone(world, record, main))?.detail ?? (await objection());
   if (vmm === "process" || socket === undefined) {
-    return notStopped(await endOfVm(ports, record, main.identity, objection, recovery.shutdownTimeoutMs));
+    return notStopped(await endOfVm(ports, record, main.identity, mayGoOn, recovery.shutdownTimeoutMs));
   }
   const target = { id: record.id, vmm, socket };
   const { clock } = ports;
   const until = after(clock.monotonic(), recovery.shutdownTimeoutMs);
   let asked: ShutdownRequest;
   do {
-    const refused = await objection();
+    const refused = await mayGoOn();
     if (refused !== undefined) return { kind: "abandoned", detail: refused };
     asked = await ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
     // A VMM that did not take the request may take it a little later; one that did needs its time.
@@ -83,15 +85,16 @@ async function endMain(
     if (await diesWithin(ports, main.identity, waitMs, world.signal)) return undefined;
     if (world.signal.aborted) return { kind: "abandoned", detail: "the act was called off" };
   } while (asked.kind === "not_asked" && clock.monotonic() < until);
-  // A VMM that stays when its guest has shut down, or went to another host, holds nothing any more.
+  // A VMM that stays when its guest has shut down holds nothing any more. One whose guest went to another host may hold the only copy
+  // left, should that host fail: whoever moved it knows.
   const answer = await ports.vmm.query(target, QUESTION_TIMEOUT_MS);
-  const guestIsGone = answer.kind === "state" && (answer.guest === "shut_down" || answer.guest === "migrated");
-  if (!guestIsGone && record.stop !== "force" && !recovery.allowDataLoss) {
+  const guestIsDown = answer.kind === "state" && answer.guest === "shut_down";
+  if (!guestIsDown && record.stop !== "force" && !recovery.allowDataLoss) {
     const detail =
       asked.kind === "asked" ? `asked ${Math.round(recovery.shutdownTimeoutMs / 1000)} s ago` : asked.error;
     return { kind: "blocked", reason: "ignores_shutdown", detail };
   }
-  return notStopped(await endOfVm(ports, record, main.identity, objection));
+  return notStopped(await endOfVm(ports, record, main.identity, mayGoOn));
 }
 
 async function endRest(

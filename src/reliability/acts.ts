@@ -128,6 +128,11 @@ export class Acts {
       if (outcome.kind === "healthy") await this.#rememberHealthy(tracked, outcome.main);
       observation = { type: "restart_ended", outcome };
     }
+    if (observation.outcome.kind === "attempt_failed" && observation.outcome.cause === "launch_unknown") {
+      // What may still land may do so from the moment on at which nobody waits for it any more.
+      const { openIntent } = tracked;
+      if (openIntent !== undefined) tracked.openIntent = { ...openIntent, foundAt: this.#fleet.deps.clock.monotonic() };
+    }
     this.#fleet.acts.delete(id);
     tracked.act = undefined;
     tracked.knownSince = this.#fleet.deps.clock.monotonic();
