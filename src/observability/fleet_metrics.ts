@@ -6,11 +6,12 @@
  * @module
  */
 
-import type { Counter, Histogram, Meter, ObservableGauge } from "@opentelemetry/api";
+import type { Attributes, Counter, Histogram, Meter, ObservableGauge } from "@opentelemetry/api";
 import type { ReliabilityEvent } from "../domain/event.ts";
 import type { FleetGauges, FleetObserver } from "../ports/fleet_observer.ts";
 import type { Report } from "../ports/report.ts";
 import { INSTRUMENTS, type InstrumentName, type InstrumentRow } from "./instrument_table.ts";
+import { HistogramInstrument } from "./metrics/instruments.ts";
 
 type NamesOf<Kind extends InstrumentRow["kind"]> = {
   [Name in InstrumentName]: (typeof INSTRUMENTS)[Name]["kind"] extends Kind ? Name : never;
@@ -96,19 +97,28 @@ export function createFleetMetrics({ meter, version, monotonic }: FleetMetricsOp
   };
 }
 
-/** With 0 for every value of its attribute: a rate over a counter that appears with its first event misses that event. */
+/**
+ * With 0 for every value of its attribute, as the histograms: a rate over a series that appears with its first event misses that
+ * event.
+ */
 function counter(meter: Meter, name: NamesOf<"counter">): Counter {
   const { unit, description, attribute }: InstrumentRow = INSTRUMENTS[name];
   const made = meter.createCounter(name, { unit, description });
-  if (attribute === undefined) made.add(0);
-  else for (const value of attribute.values) made.add(0, { [attribute.key]: value });
+  for (const attributes of attributeSets(attribute)) made.add(0, attributes);
   return made;
 }
 
 function histogram(meter: Meter, name: NamesOf<"histogram">): Histogram {
-  const { unit, description, bounds }: InstrumentRow = INSTRUMENTS[name];
+  const { unit, description, bounds, attribute }: InstrumentRow = INSTRUMENTS[name];
   const advice = bounds === undefined ? {} : { advice: { explicitBucketBoundaries: [...bounds] } };
-  return meter.createHistogram(name, { unit, description, ...advice });
+  const made = meter.createHistogram(name, { unit, description, ...advice });
+  // The API has no word for it: a histogram begins with a value.
+  if (made instanceof HistogramInstrument) for (const attributes of attributeSets(attribute)) made.begin(attributes);
+  return made;
+}
+
+function attributeSets(attribute: InstrumentRow["attribute"]): Attributes[] {
+  return attribute === undefined ? [{}] : attribute.values.map((value) => ({ [attribute.key]: value }));
 }
 
 function gauge(meter: Meter, name: NamesOf<"gauge">): ObservableGauge {

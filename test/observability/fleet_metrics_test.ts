@@ -50,15 +50,15 @@ function fleet() {
 }
 
 describe("the agent's metrics", () => {
-  it("have every counter with every value of its attribute at 0 before anything happens", async () => {
+  it("have every counter and histogram with every value of its attribute at 0 before anything happens", async () => {
     const { collect } = fleet();
-    const counters = Object.entries(INSTRUMENTS).filter(([, { kind }]) => kind === "counter");
-    const sums = (await collect()).filter((metric) => metric.kind === "sum");
-    assert.deepEqual(sums.map(({ name }) => name).sort(), counters.map(([name]) => name).sort());
-    for (const { name, points } of sums) {
+    const rows = Object.entries(INSTRUMENTS).filter(([, { kind }]) => kind !== "gauge");
+    const metrics = (await collect()).filter(({ kind }) => kind !== "gauge");
+    assert.deepEqual(metrics.map(({ name }) => name).sort(), rows.map(([name]) => name).sort());
+    for (const { name, points } of metrics) {
       const row = INSTRUMENTS[name as keyof typeof INSTRUMENTS];
       assert.equal(points.length, "attribute" in row ? row.attribute.values.length : 1, name);
-      assert.ok(points.every((point) => "value" in point && point.value === 0));
+      assert.ok(points.every((point) => ("value" in point ? point.value : point.count) === 0));
     }
   });
 

@@ -104,6 +104,11 @@ export class HistogramInstrument implements Histogram, Collected {
     this.#series = new SeriesTable({ empty, now: options.now });
   }
 
+  /** Makes the series be there before anything is recorded. */
+  begin(attributes: Attributes): void {
+    this.#series.at(attributes);
+  }
+
   record(value: number, attributes?: Attributes): void {
     if (!Number.isFinite(value) || value < 0) return;
     const amount = this.#description.isInteger ? Math.trunc(value) : value;
