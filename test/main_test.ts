@@ -110,6 +110,24 @@ test("config check and run name every error of a configuration and end with 78",
     }
   }));
 
+test("config check and run refuse, by key and place, directories of the agent's own that others can write to", () =>
+  withDirectory((directory) => {
+    const path = writeConfiguration(directory);
+    for (const name of ["run", "state"]) {
+      mkdirSync(join(directory, name));
+      chmodSync(join(directory, name), 0o777);
+    }
+    for (const words of [["config", "check"], ["run"]]) {
+      const { status, stdout, stderr } = metald([...words, "--config", path]);
+      assert.deepEqual([status, stdout], [78, ""], stderr);
+      const rule = "as group and others must not be able to write to it: current value is mode 0777";
+      const lines = ["state_dir: Cannot trust DIR/run", "durable_dir: Cannot trust DIR/state"].map(
+        (text) => `metald: ${path}: ${text.replace("DIR", directory)} ${rule}\n`,
+      );
+      assert.equal(stderr, lines.join(""));
+    }
+  }));
+
 test("METALD_CONFIG names the configuration, and a file that is not there is an error by name", () =>
   withDirectory((directory) => {
     const path = writeConfiguration(directory);

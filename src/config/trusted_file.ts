@@ -35,7 +35,11 @@ export type FileReading =
 const WRITABLE_BY_OTHERS = 0o022;
 
 /** Says why a file or directory must not be trusted; undefined when it may be. */
-export function whyUntrusted(path: string, stats: Stats | BigIntStats, options: TrustOptions): string | undefined {
+export function whyUntrusted(
+  path: string,
+  stats: Pick<Stats | BigIntStats, "uid" | "mode">,
+  options: TrustOptions,
+): string | undefined {
   const owner = Number(stats.uid);
   if (owner !== 0 && owner !== options.uid) {
     const users = options.uid === 0 ? "root" : `root or uid ${options.uid}`;

@@ -15,7 +15,8 @@ import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { z } from "zod";
-import { judgeDirectory, readTrustedFile } from "../../config/trusted_file.ts";
+import { readTrustedFile } from "../../config/trusted_file.ts";
+import { whyPathUntrusted } from "../../config/trusted_path.ts";
 import { parseVmRecord } from "../../config/vm_record_schema.ts";
 import { VM_ID_PATTERN, type VmId, type VmRecord } from "../../domain/vm_record.ts";
 import type { SaveOutcome, StateStore } from "../../ports/state_store.ts";
@@ -57,14 +58,7 @@ export function createFileStateStore(options: FileStateStoreOptions): StateStore
   }
 
   /** Whoever can write beside the files could put others in their place. A directory that is absent will be made. */
-  function whyUntrusted(directory: string): string | undefined {
-    for (const path of [directory, dirname(directory)]) {
-      if (path === dirname(stateDir) || path === dirname(durableDir)) continue;
-      const judgement = judgeDirectory(path, { uid });
-      if (judgement.kind === "refused" || judgement.kind === "unreadable") return judgement.error;
-    }
-    return undefined;
-  }
+  const whyUntrusted = (directory: string) => whyPathUntrusted(directory, { uid });
 
   async function forget(path: string): Promise<void> {
     try {

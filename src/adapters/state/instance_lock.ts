@@ -12,7 +12,8 @@
  * a database that nobody refers to is collected and closed by Bun, so `held` refers to it.
  *
  * The files must lie where agents with different configurations meet and where nobody else can squat on their names: not in
- * `state_dir`, not in a directory that all may write to, and not in the registry, which anybody who can read it could lock.
+ * `state_dir`, not in a directory that all may write to, and not in the registry, which anybody who can read it could lock. No
+ * link of another user's may stand on the way there: in `/tmp` he could lead the agents of one user to different places.
  * @module
  */
 
@@ -29,8 +30,9 @@ import {
   statSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { judgeDirectory } from "../../config/trusted_file.ts";
+import { whyPathUntrusted } from "../../config/trusted_path.ts";
 import type { InstanceLock, LockOutcome } from "../../ports/instance_lock.ts";
+import { errorCode } from "../process/proc_file.ts";
 import { type Database, openDatabase } from "./sqlite.ts";
 
 const SQLITE_BUSY = 5;
@@ -103,10 +105,8 @@ function lockNames(registryPath: string): string[] {
 function acquireFile(path: string, uid: number): LockOutcome {
   const directory = dirname(path);
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-    makeDirectory(directory);
-    const judgement = judgeDirectory(directory, { uid });
-    if (judgement.kind === "absent") continue;
-    if (judgement.kind !== "trusted") return { kind: "unavailable", error: judgement.error };
+    const why = makeTrusted(directory, uid);
+    if (why !== undefined) return { kind: "unavailable", error: why };
     const inode = makeFile(path);
     if (inode === undefined) continue;
     const database = openDatabase(path);
@@ -155,8 +155,12 @@ function isBusy(error: unknown): boolean {
   return ("errcode" in error && error.errcode === SQLITE_BUSY) || error.message === "database is locked";
 }
 
-function makeDirectory(path: string): void {
-  if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(path, 0o700);
+/** Judged before it is made, as a link of somebody else's leads anywhere, and after, as somebody else may have made it. */
+function makeTrusted(directory: string, uid: number): string | undefined {
+  const why = whyPathUntrusted(directory, { uid });
+  if (why !== undefined) return why;
+  if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(directory, 0o700);
+  return whyPathUntrusted(directory, { uid });
 }
 
 /** @returns the inode of the file at `path`, which is made if need be; undefined when it vanished meanwhile */
@@ -165,7 +169,9 @@ function makeFile(path: string): bigint | undefined {
     // Exclusively: a file that exists may be locked by this very process, and closing it would drop the lock.
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    const code = errorCode(error);
+    if (code === "ENOENT") return undefined;
+    if (code !== "EEXIST") throw error;
   }
   return inodeOf(path);
 }

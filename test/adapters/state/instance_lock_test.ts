@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -133,6 +143,30 @@ test("a directory of locks that others can write to is refused, as they could ta
     assert.ok(outcome.kind === "unavailable");
     assert.match(outcome.error, /locks as group and others must not be able to write to it/);
   }));
+
+test(
+  "a directory of locks that is another user's, or that a link of his leads to, is refused",
+  {
+    skip: UID !== 0 && "needs root",
+  },
+  () =>
+    withDirectory(async (directory) => {
+      mkdirSync(join(directory, "vms"), { mode: 0o700 });
+      mkdirSync(join(directory, "locks"), { mode: 0o700 });
+      chownSync(join(directory, "locks"), 4242, 4242);
+      const foreign = await acquire(directory);
+      assert.ok(foreign.kind === "unavailable");
+      assert.match(foreign.error, /locks as it must belong to root: current value is uid 4242/);
+      rmSync(join(directory, "locks"), { recursive: true });
+      mkdirSync(join(directory, "elsewhere"), { mode: 0o700 });
+      symlinkSync("elsewhere", join(directory, "locks"));
+      lchownSync(join(directory, "locks"), 4242, 4242);
+      const linked = await acquire(directory);
+      assert.ok(linked.kind === "unavailable");
+      assert.match(linked.error, /locks as it must belong to root: current value is uid 4242/);
+      assert.deepEqual(readdirSync(join(directory, "elsewhere")), []);
+    }),
+);
 
 test("lockDirectory gives root one place on the host, and each other user one of his own", () => {
   assert.equal(lockDirectory(0, "/run/user/0"), "/run/metald-lock");
