@@ -26,11 +26,22 @@ export interface Sample {
   readonly value: number;
 }
 
+export interface Rule {
+  readonly name: string;
+  readonly query: string;
+  /** `ok` once it was evaluated without an error. */
+  readonly health: string;
+}
+
 export interface Monitoring {
   /** An instant query, now. */
   query(expression: string): Promise<readonly Sample[]>;
   /** The value of an expression with one series. */
   value(expression: string): Promise<number>;
+  /** The rules as Prometheus has read them. */
+  rules(): Promise<readonly Rule[]>;
+  /** As a variable of a dashboard asks for them. */
+  labelValues(label: string, metric: string): Promise<readonly string[]>;
 }
 
 /** @param textfileDirectory where `*.prom` files are read from */
@@ -66,10 +77,8 @@ export async function withMonitoring(textfileDirectory: string, body: (monitorin
     const url = `http://127.0.0.1:${prometheusPort}`;
     await waitFor("Prometheus is ready", async () => (await answerOf(`${url}/-/ready`))?.status === 200);
     const query = async (expression: string): Promise<readonly Sample[]> => {
-      const answer = await answerOf(`${url}/api/v1/query?query=${encodeURIComponent(expression)}`);
-      const parsed = JSON.parse(answer?.text ?? "null");
-      if (parsed?.status !== "success") throw new Error(`Cannot query ${expression}: ${answer?.text}`);
-      return parsed.data.result.map((each: { metric: Sample["labels"]; value: [number, string] }) => ({
+      const { result } = await dataOf(`${url}/api/v1/query?query=${encodeURIComponent(expression)}`);
+      return result.map((each: { metric: Sample["labels"]; value: [number, string] }) => ({
         labels: each.metric,
         value: Number(each.value[1]),
       }));
@@ -80,6 +89,11 @@ export async function withMonitoring(textfileDirectory: string, body: (monitorin
         const samples = await query(expression);
         return samples.length === 1 ? (samples[0]?.value ?? Number.NaN) : Number.NaN;
       },
+      rules: async () => {
+        const { groups } = await dataOf(`${url}/api/v1/rules`);
+        return groups.flatMap((group: { rules: readonly Rule[] }) => group.rules);
+      },
+      labelValues: async (label, metric) => await dataOf(`${url}/api/v1/label/${label}/values?match[]=${metric}`),
     });
   } finally {
     for (const child of children) {
@@ -90,6 +104,14 @@ export async function withMonitoring(textfileDirectory: string, body: (monitorin
     }
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** What the HTTP API says, which the caller knows the shape of. */
+async function dataOf(url: string) {
+  const answer = await answerOf(url);
+  const parsed = JSON.parse(answer?.text ?? "null");
+  if (parsed?.status !== "success") throw new Error(`Cannot ask ${url}: ${answer?.text}`);
+  return parsed.data;
 }
 
 /** Undefined: nobody answered. */

@@ -7,10 +7,11 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
+import dashboard from "../../src/assets/dashboard.json" with { type: "json" };
 import { describeWhere } from "../host/requires.ts";
 import { withHost } from "../host/test_host.ts";
 import { waitFor } from "../host/wait.ts";
-import { type Monitoring, PROMETHEUS, withMonitoring } from "./monitoring.ts";
+import { type Monitoring, PROMETHEUS, type Sample, withMonitoring } from "./monitoring.ts";
 
 const LONG = { timeout: 120_000 };
 const VMS = 7;
@@ -76,6 +77,7 @@ describeWhere([PROMETHEUS], "the agent, seen by Prometheus through a textfile", 
             const series = await monitoring.value('count({__name__=~"unkey_metald_.*"})');
             assert.ok(series > 100 && series <= 300, `${series} series`);
             assert.deepEqual(await monitoring.query("node_textfile_scrape_error == 1"), []);
+            await tellSomething(monitoring);
 
             assert.equal(await agent.end("SIGTERM"), 0);
           },
@@ -87,6 +89,29 @@ describeWhere([PROMETHEUS], "the agent, seen by Prometheus through a textfile", 
     }
   });
 });
+
+/** Each panel of the dashboard shows a number of this host, and each alert compares one. */
+async function tellSomething(monitoring: Monitoring): Promise<void> {
+  const instances = await monitoring.labelValues("instance", "unkey_metald_build_info");
+  assert.equal(instances.length, 1);
+  const targets = dashboard.panels.flatMap((panel) => ("targets" in panel ? panel.targets : []));
+  assert.ok(targets.length > 20);
+  for (const { expr } of targets) {
+    const asked = expr.replaceAll("$__rate_interval", "1m").replaceAll("$instance", instances.join("|"));
+    assert.ok((await monitoring.query(asked)).some(isNumber), `the dashboard shows nothing of ${asked}`);
+  }
+  const rules = await monitoring.rules();
+  assert.ok(rules.length > 15);
+  for (const { name, query, health } of rules) {
+    assert.equal(health, "ok", name);
+    const compared = query.replaceAll(/ (?:>|==|<=) [\d.]+/g, "").replace(" unless ", " and ");
+    assert.ok((await monitoring.query(compared)).some(isNumber), `${name} compares nothing: ${compared}`);
+  }
+}
+
+function isNumber({ value }: Sample): boolean {
+  return Number.isFinite(value);
+}
 
 /** What a guest probe connects to, until it is closed. */
 async function startGuest(): Promise<{ readonly port: number; readonly close: () => void }> {
