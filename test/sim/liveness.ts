@@ -164,7 +164,9 @@ async function whatIsUnmet(world: World, drain: Drain): Promise<string[]> {
     const record = host.registry.inForce(vm.id);
     if (record === undefined) continue;
     const vmms = host.livingVmms(vm.id);
-    const isRunning = record.desired === "running";
+    // What is wanted again after its last mend, and has no launch, waits for a person.
+    const isStartable = record.launch !== undefined || vmms.length > 0;
+    const isRunning = record.desired === "running" && isStartable;
     wanted.push({ id: vm.id, isRunning });
     const first = vmms[0];
     if (isRunning && (vmms.length !== 1 || first === undefined || !host.isGuestUp(first))) {

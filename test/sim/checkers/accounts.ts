@@ -182,7 +182,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
     deletions = [];
     for (const account of accounts.values()) {
       if (account.open !== undefined) account.open = { ...account.open, isInherited: true };
-      account.isStartSaid = false;
+      // A start that an agent announced is its successor's to end as well, so what was said of it stands.
       account.orphan = undefined;
     }
   };
