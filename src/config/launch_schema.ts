@@ -18,7 +18,9 @@ const foregroundArgument = argument.refine(
   (text) => !/^--?daemonize(=|$)/.test(text),
   "the program must stay in the foreground",
 );
-const foregroundProgram = z.tuple([programPath], foregroundArgument, listOfTexts);
+/** It is run by env(1), which takes for a variable what contains an equals sign. */
+const vmmPath = programPath.refine((path) => !path.includes("="), 'the path of the program must not contain "="');
+const foregroundProgram = z.tuple([vmmPath], foregroundArgument, listOfTexts);
 
 const environment = z.record(
   z.custom<string>(

@@ -123,6 +123,10 @@ test("what is wrong in a record is named by key, rule and value", () => {
       launch({ argv: ["sleep"] }),
       /Cannot use launch\.argv\[0\] as it must be the absolute path of a program: current value is "sleep"/,
     ],
+    [
+      launch({ argv: ["/bin/a=b"] }),
+      /Cannot use launch\.argv\[0\] as the path of the program must not contain "=": current value is "\/bin\/a=b"/,
+    ],
     [launch({ argv: "/bin/sleep 1" }), /Cannot use launch\.argv as it must be a list of a program and its arguments/],
     [
       launch({ argv: [] }),

@@ -61,11 +61,12 @@ async function install(box: Box): Promise<void> {
   `);
 }
 
-async function addGuest(box: Box, id: string): Promise<void> {
+/** @param launch what its launch says beside the command line */
+async function addGuest(box: Box, id: string, launch: Readonly<Record<string, unknown>> = {}): Promise<void> {
   const { argv, socketPath, consolePath, monitorPath } = await qemuGuest("/srv/vms", id);
   const record = {
     ...{ id, state: "running", vmm: "qemu", socket: socketPath },
-    launch: { argv, cleanup: [consolePath, monitorPath] },
+    launch: { argv, cleanup: [consolePath, monitorPath], ...launch },
     recovery: { shutdown_timeout: "20s" },
   };
   await box.write(`/var/lib/metald/vms/${id}.json`, JSON.stringify(record), "600");
@@ -89,6 +90,18 @@ async function stopUnit(box: Box, id: string): Promise<string> {
   await box.shell(`systemctl stop metald.service; systemctl stop ${unit}`);
   return await box.journal("-b", "-u", unit, "-o", "cat");
 }
+
+/** Leaves a file with the number of the user whose programs it is loaded into. */
+const PRELOADED = `
+  #include <fcntl.h>
+  #include <stdio.h>
+  #include <unistd.h>
+  __attribute__((constructor)) static void loaded(void) {
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/preloaded-%d", (int)geteuid());
+    close(open(path, O_CREAT | O_WRONLY, 0644));
+  }
+`;
 
 const GUESTS = ["vm-a", "vm-b"];
 
@@ -149,6 +162,19 @@ describeWhere([BOX, QEMU, GCC], "guests of a host with systemd", () => {
       assert.match(said, /the guest of vm-a is not asked to shut down: pid \d+, which is not of its unit, has bound/);
       assert.doesNotMatch(said, /asking the guest/);
       assert.equal(await box.property("rival.service", "ActiveState"), "active");
+    });
+  });
+
+  it("are shut down by a command of root's that a record's variables do not reach", LONG, async () => {
+    await withBox("host", async (box) => {
+      await install(box);
+      await box.shell("chown nobody /srv/vms");
+      await box.write("/srv/preload.c", PRELOADED);
+      await box.shell("gcc -shared -fPIC -o /srv/preload.so /srv/preload.c");
+      await addGuest(box, "vm-a", { user: "nobody", env: { LD_PRELOAD: "/srv/preload.so" } });
+      await allHealthy(box, 1);
+      assert.match(await stopUnit(box, "vm-a"), /the guest of vm-a has shut down after \d+ ms/);
+      assert.equal(await box.shell("ls /tmp/preloaded-*"), "/tmp/preloaded-65534");
     });
   });
 });

@@ -20,7 +20,7 @@ import { readStat } from "../process/read_process.ts";
 import type { Stat } from "../process/stat.ts";
 import { type ConsoleFiles, createConsoleFiles } from "./console_files.ts";
 import { createExitRecords, type ExitRecords, trackExit } from "./exit_records.ts";
-import { launchEnvironment } from "./launch_environment.ts";
+import { launchEnvironment, withOwnVariables } from "./launch_environment.ts";
 import { whyNotRunnable } from "./runnable.ts";
 import { findUser, type User } from "./user.ts";
 
@@ -83,7 +83,7 @@ async function launch(starter: Starter, { record, incarnation }: LaunchRequest):
   const [program = ""] = plan.argv;
   const error = await whyNotRunnable(program, plan.cwd, PATH_TIMEOUT_MS);
   if (error !== undefined) return { kind: "refused", error };
-  const env = launchEnvironment(record, plan.env, incarnation, command.user);
+  const env = launchEnvironment(record, incarnation, command.user);
   return await start(starter, { id: record.id, argv: command.argv, cwd: plan.cwd, env });
 }
 
@@ -95,7 +95,9 @@ type Command =
  * Spawning with a uid leaves an empty list of groups in both runtimes, so a VM would not be in `kvm`; `setpriv` takes the
  * user's own groups and then becomes the program, under the same pid.
  */
-function commandOf({ argv, user: name }: ArgvLaunch): Command {
+function commandOf(launch: ArgvLaunch): Command {
+  const argv = withOwnVariables(launch);
+  const { user: name } = launch;
   const uid = process.getuid?.();
   if (name === undefined) return { kind: "command", argv, user: findUser((user) => user.uid === uid) };
   const user = findUser((each) => each.name === name);

@@ -19,10 +19,12 @@ import { readStat } from "../process/read_process.ts";
 import { endText, type ServiceManager } from "../systemd/manager.ts";
 import { describeUnit, unitActivity } from "../systemd/unit_state.ts";
 import { launchEnvironment } from "./launch_environment.ts";
+import { whyNotRunnable } from "./runnable.ts";
 import { transientVmUnit, vmUnitName } from "./transient_vm_unit.ts";
 import { outcomeOf, readsAs, refused, type UnitStarter, unknown } from "./unit_outcome.ts";
 import { findUser } from "./user.ts";
 
+const PATH_TIMEOUT_MS = 5_000;
 const START_TIMEOUT_MS = 10_000;
 /** A unit that somebody else wrote may be ready only when its guest is. */
 const UNIT_START_TIMEOUT_MS = 30_000;
@@ -79,9 +81,11 @@ async function startTransient(
   incarnation: number,
 ): Promise<LaunchOutcome> {
   const { manager, agentCommand, startTimeoutMs = START_TIMEOUT_MS } = starter;
+  const unfit = await whyEnvWouldFail(launch);
+  if (unfit !== undefined) return refused(unfit);
   const unit = vmUnitName(record);
   const args = transientVmUnit(record, launch, {
-    environment: environmentOf(record, launch, incarnation),
+    environment: environmentOf(record, launch.user, incarnation),
     agentCommand,
     shutdownTimeoutMs: record.recovery.shutdownTimeoutMs ?? starter.shutdownTimeoutMs(),
   });
@@ -97,12 +101,17 @@ async function startTransient(
   return await outcomeOf(starter, unit, end, (pid) => readsAs(starter.read, pid, incarnation));
 }
 
+/** Where `env` runs the program it is `env` that has been started, and a missing program is no more than an exit code of it. */
+async function whyEnvWouldFail({ argv: [program = ""], cwd, env }: ArgvLaunch): Promise<string | undefined> {
+  return Object.keys(env).length === 0 ? undefined : await whyNotRunnable(program, cwd, PATH_TIMEOUT_MS);
+}
+
 /** The user's own name and home, where `/etc/passwd` knows them; otherwise systemd asks its own sources. */
-function environmentOf(record: VmRecord, { env, user: name }: ArgvLaunch, incarnation: number): Record<string, string> {
+function environmentOf(record: VmRecord, name: string | undefined, incarnation: number): Record<string, string> {
   const uid = process.getuid?.();
   const user = findUser((each) => (name === undefined ? each.uid === uid : each.name === name));
-  const environment = launchEnvironment(record, env, incarnation, user);
-  if (user === undefined && name !== undefined && env["HOME"] === undefined) delete environment["HOME"];
+  const environment = launchEnvironment(record, incarnation, user);
+  if (user === undefined && name !== undefined) delete environment["HOME"];
   return environment;
 }
 

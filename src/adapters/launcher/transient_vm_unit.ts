@@ -13,6 +13,7 @@
 
 import type { ArgvLaunch, VmRecord } from "../../domain/vm_record.ts";
 import { execLine, withoutExpansion } from "../systemd/exec_line.ts";
+import { withOwnVariables } from "./launch_environment.ts";
 
 export const VM_SLICE = "metald-vms.slice";
 const AGENT_UNIT = "metald.service";
@@ -54,7 +55,7 @@ export function transientVmUnit(
     ...properties.map((property) => `--property=${property}`),
     ...Object.entries(environment).map(([name, value]) => `--setenv=${name}=${value}`),
     "--",
-    ...launch.argv.map(withoutExpansion),
+    ...withOwnVariables(launch).map(withoutExpansion),
   ];
 }
 

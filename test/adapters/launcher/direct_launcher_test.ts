@@ -145,6 +145,24 @@ onHost("launch runs as the record's user, with the groups of that user", { skip:
   assert.equal(facts?.exe, "sleep");
 });
 
+onHost(
+  "the record's variables reach its program, and nothing that root runs before",
+  { skip: needsRoot },
+  async (bench) => {
+    const env = { LD_PRELOAD: "/nonexistent/library.so", GREETING: "two words" };
+    const record = processRecord("vm-preload", ["/bin/sh", "-c", 'echo "$GREETING"; exec sleep 600'], {
+      user: "nobody",
+      env,
+    });
+    const identity = await bench.launch(record);
+    await eventually(async () => (await table.describe(identity))?.exe === "sleep");
+    // The loader complains in the output of each program that it loads with the variable: sh and sleep.
+    const lines = bench.consoleOf(record.id).split("\n");
+    assert.equal(lines.filter((line) => line.includes("cannot be preloaded")).length, 2, lines.join("\n"));
+    assert.ok(lines.includes("two words"));
+  },
+);
+
 onHost("launch says in a sentence why it refuses, with the name of what is wrong", {}, async (bench) => {
   const notExecutable = join(bench.stateDir, "plain");
   writeFileSync(notExecutable, "");

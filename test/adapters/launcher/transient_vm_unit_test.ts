@@ -47,6 +47,22 @@ test("a program becomes a unit of its own that lives on without the agent and is
   );
 });
 
+test("the record's variables are for its program alone, and not for what root runs in its unit", () => {
+  const args = unit({ user: "vm_user", env: { LD_PRELOAD: "/home/vm_user/$x.so", METALD_VM_ID: "other" } });
+  assert.deepEqual(args.slice(args.indexOf("--") + 1), [
+    "/usr/bin/env",
+    "LD_PRELOAD=/home/vm_user/$$x.so",
+    "/bin/vmm",
+    "--price",
+    "$$5",
+    "-",
+  ]);
+  assert.deepEqual(
+    args.filter((argument) => argument.startsWith("--setenv=")),
+    ["--setenv=METALD_VM_ID=vm-1"],
+  );
+});
+
 test("a guest is asked when its unit stops, by a command line that does not name its socket", () => {
   const args = unit({}, { vmm: "qemu", socket: "/run/vms/a.sock" });
   const stop = args.find((argument) => argument.startsWith("--property=ExecStop="));
