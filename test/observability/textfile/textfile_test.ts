@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, it } from "node:test";
 import { wallMs } from "../../../src/domain/time.ts";
+import { createExportState } from "../../../src/observability/export_state.ts";
 import { createFleetMetrics } from "../../../src/observability/fleet_metrics.ts";
 import { MeterProvider } from "../../../src/observability/metrics/meter_provider.ts";
 import { prometheusText } from "../../../src/observability/textfile/prometheus_text.ts";
+import { textfileExport } from "../../../src/observability/textfile/textfile_export.ts";
 import { writeTextfile } from "../../../src/observability/textfile/textfile_writer.ts";
-import { describeWhere } from "../../host/requires.ts";
+import { describeWhere, type Requirement } from "../../host/requires.ts";
 import { PROMTOOL, promtool } from "../../telemetry/promtool.ts";
 
 function provider(): MeterProvider {
@@ -89,6 +93,58 @@ describe("the file", () => {
       assert.deepEqual(readdirSync(directory), ["metald.prom"]);
       await assert.rejects(writeTextfile(join(directory, "none", "metald.prom"), "a 1\n"), /none/);
     } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
+
+const MOUNTS: Requirement = {
+  what: "root that may mount a tmpfs",
+  met: () => process.geteuid?.() === 0 && spawnSync("unshare", ["--mount", "true"]).status === 0,
+};
+
+describeWhere([MOUNTS], "the file on a file system of its own", () => {
+  it("costs one line when it is full or becomes read-only, one when it is well again, and never half a file", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "metald-textfile-"));
+    const mount = (...args: string[]) => execFileSync("mount", args);
+    mount("-t", "tmpfs", "-o", "size=64k", "metald-test", directory);
+    try {
+      const path = join(directory, "metald.prom");
+      const said: string[] = [];
+      const meters = provider();
+      const counter = meters.getMeter("test").createCounter("c_total", { description: "x".repeat(20_000) });
+      const onOutcome = createExportState({
+        exporter: "textfile",
+        target: path,
+        log: { log: ({ msg, fields }) => said.push(`${msg} ${fields["error"] ?? ""}`), setLevel: assert.fail },
+        monotonic: () => 0,
+        onFailed: () => counter.add(1),
+      });
+      const { run } = textfileExport({ path, intervalMs: 1, meters, onOutcome });
+      const twice = async (): Promise<string[]> => {
+        for (let n = 0; n < 2; n += 1) await run({ timeoutMs: 1_000, signal: new AbortController().signal });
+        return said.splice(0);
+      };
+      counter.add(1);
+      assert.deepEqual(await twice(), []);
+      writeFileSync(join(directory, "filler"), "x".repeat(36 * 1024));
+      const full = await twice();
+      assert.ok(full.length === 1 && /^telemetry export failed .*ENOSPC/.test(full[0] ?? ""), full.join("\n"));
+      assert.match(readFileSync(path, "utf8"), /^c_total 1$/m);
+      assert.deepEqual(readdirSync(directory).sort(), ["filler", "metald.prom"]);
+      rmSync(join(directory, "filler"));
+      assert.deepEqual(await twice(), ["telemetry export restored "]);
+      mount("-o", "remount,ro", directory);
+      const readOnly = await twice();
+      assert.ok(
+        readOnly.length === 1 && /^telemetry export failed .*EROFS/.test(readOnly[0] ?? ""),
+        readOnly.join("\n"),
+      );
+      mount("-o", "remount,rw", directory);
+      assert.deepEqual(await twice(), ["telemetry export restored "]);
+      assert.match(readFileSync(path, "utf8"), /^c_total 5$/m);
+    } finally {
+      execFileSync("umount", [directory]);
       rmSync(directory, { recursive: true, force: true });
     }
   });
