@@ -125,6 +125,8 @@ export function followFleet({ tracer, now, healthCheckSpans }: FleetTracesOption
         return traceId;
       }
       case "health_restored":
+      case "vm_stopped":
+      case "vm_started":
       case "vm_deleted": {
         const traceId = traceOf(event.vmId);
         forget(event.vmId);

@@ -127,6 +127,18 @@ describe("the spans of a recovery", () => {
     );
   });
 
+  it("end when the VM was stopped instead, and are not those of its next start", () => {
+    const { follow, take } = fleet();
+    const traceId = follow(lost("vm-1"));
+    follow(attempting("vm-1", 1));
+    assert.equal(
+      follow({ type: "vm_stopped", vmId: "vm-1", vmm: "process", process: undefined, durationMs: 0 }),
+      traceId,
+    );
+    assert.equal(follow({ type: "vm_starting", vmId: "vm-1", attempt: 1 }), undefined);
+    assert.equal(take().length, 2);
+  });
+
   it("are not named in the log when they are not exported", () => {
     const { follow, take } = fleet({ sampleRatio: 0 });
     assert.equal(follow(lost("vm-1")), undefined);
