@@ -10,7 +10,6 @@
 import { constants } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import process from "node:process";
 
 /** node_exporter runs as a user of its own. */
 const FILE_MODE = 0o644;
@@ -20,8 +19,8 @@ const FILE_MODE = 0o644;
  * @throws {Error} as the file system does
  */
 export async function writeTextfile(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  // A left-over of an earlier agent with the same pid.
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
+  // A left-over of an agent that was killed. Only the one that has the lock writes.
   await rm(temporary, { force: true });
   try {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

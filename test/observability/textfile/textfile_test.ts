@@ -73,6 +73,7 @@ describe("the file", () => {
     const directory = mkdtempSync(join(tmpdir(), "metald-textfile-"));
     try {
       const path = join(directory, "metald.prom");
+      writeFileSync(join(directory, ".metald.prom.tmp"), "what an agent left that was killed");
       await writeTextfile(path, "a 1\n");
       const { ino } = statSync(path);
       await writeTextfile(path, "a 2\n");
