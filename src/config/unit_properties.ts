@@ -1,9 +1,18 @@
 /**
- * Which properties of its unit a record may set: https://www.freedesktop.org/software/systemd/man/latest/systemd-run.html
+ * Which properties of its unit a record may set: https://www.freedesktop.org/software/systemd/man/latest/systemd.directives.html
  *
- * Limits, sandboxes and the like are the operator's. Refused are those on which the agent's own promises rest: which
- * processes are the VM's and what they are marked with, that nobody but the agent starts it again, that its end can be read
- * afterwards, and that it lives on without the agent and ends with the host in the right order.
+ * What a VM may use and see is the operator's to say: limits, scheduling, devices, network, sandbox, credentials, lines of the
+ * journal. Everything else is refused, known today or not, as the agent's promises rest on it:
+ *
+ * - that nobody but the agent starts the VM again, or ends it (`Restart*`, `RuntimeMaxSec`, `WatchdogSec`, `OnFailure`,
+ *   `BindsTo`, `PartOf`, `Condition*`, `JobTimeoutSec`);
+ * - that no VM touches the host itself or the agent (`FailureAction`, `SuccessAction`, `StartLimitAction`, `Conflicts`, `Upholds`;
+ *   `RuntimeDirectory=metald` would give the agent's own to the VM's user);
+ * - which processes are the VM's (`Slice`, `Delegate`, `User`, `Environment*`) and how their end is known (`Type`, `PIDFile`,
+ *   `RemainAfterExit`, `SuccessExitStatus`);
+ * - that the host shuts guests down, in order (`Exec*`, `KillMode`, `KillSignal`, `TimeoutStopSec`, `DefaultDependencies`; beneath a
+ *   `RootDirectory` of the VM's user root would run that user's loader);
+ * - that the console is in the journal (`Standard*`, `LogNamespace`).
  * @module
  */
 
@@ -21,22 +30,39 @@ const SET_BY_RECORD = [
 ] as const;
 
 /** Whole families begin with these. */
-const OWNED_PREFIXES = [
-  "Exec",
-  "Restart",
-  "StartLimit",
-  "TimeoutStart",
-  "Propagates",
-  "StopPropagated",
-  "RefuseManual",
+const FAMILIES = [
+  ...["AllowedCPUs", "AllowedMemoryNodes", "Block", "CPU", "Device", "IO", "IPAccounting", "IPAddress", "Limit"],
+  ...[
+    "ManagedOOM",
+    "Memory",
+    "NUMA",
+    "OOM",
+    "SocketBind",
+    "StartupAllowed",
+    "StartupCPU",
+    "StartupIO",
+    "StartupMemory",
+  ],
+  ...["Tasks", "AppArmorProfile", "Capability", "LoadCredential", "LockPersonality", "LogRateLimit", "Private"],
+  ...["Protect", "Restrict", "SetCredential", "SELinux", "SmackProcessLabel", "Syslog", "SystemCall"],
 ];
 
-const OWNED = [
-  ...["Type", "RemainAfterExit", "CollectMode", "GuessMainPID", "PIDFile", "NotifyAccess", "BusName", "DynamicUser"],
-  ...["EnvironmentFile", "PassEnvironment", "UnsetEnvironment", "Slice", "KillMode", "SendSIGKILL", "TimeoutSec"],
-  ...["TimeoutStopFailureMode", "SuccessExitStatus", "DefaultDependencies", "Before", "BindsTo", "PartOf", "Requires"],
-  ...["Requisite", "Conflicts", "StopWhenUnneeded", "JobTimeoutSec", "JobTimeoutAction", "JobRunningTimeoutSec"],
+const SINGLE = [
+  ...["AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "CoredumpFilter", "ExecPaths", "InaccessiblePaths"],
+  ...["KeyringMode", "LogExtraFields", "LogLevelMax", "MountFlags", "NetworkNamespacePath", "Nice", "NoExecPaths"],
+  ...["NoNewPrivileges", "Personality", "ProcSubset", "ReadOnlyPaths", "ReadWritePaths", "SecureBits"],
+  ...["SupplementaryGroups", "TemporaryFileSystem", "TimerSlackNSec", "UMask"],
 ];
+
+/** What the VM uses while it runs, such as a virtiofsd, and what must therefore end after it. */
+const ORDER = "After";
+/**
+ * The agent comes after its VMs, and targets come after the agent: a VM after either would close a circle, which systemd breaks by
+ * leaving out the stop of somebody when the host shuts down.
+ */
+const MAY_PRECEDE = /^(?!metald[.-])[A-Za-z0-9:_.\\@-]{1,247}\.(service|socket|mount|device)$/;
+
+const ALLOWED = [...FAMILIES.map((family) => `${family}*`), ...SINGLE, ORDER].sort().join(", ");
 
 const value = z.custom<string>(
   (written) => typeof written === "string" && !/[\0-\x08\n-\x1f\x7f]/.test(written),
@@ -51,17 +77,21 @@ export const unitProperties = z
     "it must be an object",
   )
   .superRefine((properties, context) => {
-    for (const name of Object.keys(properties)) {
-      const rule = propertyRule(name);
+    for (const [name, values] of Object.entries(properties)) {
+      const rule = propertyRule(name, values);
       if (rule !== undefined) context.addIssue({ code: "custom", path: [name], message: rule });
     }
   });
 
-/** Why a record may not set a property, as a rule; undefined when it may. */
-export function propertyRule(name: string): string | undefined {
+/** Why a record may not set a property so, as a rule; undefined when it may. */
+export function propertyRule(name: string, values: readonly string[]): string | undefined {
   if (!/^[A-Z][A-Za-z0-9]{0,63}$/.test(name)) return "its name must be that of a property of systemd";
   const key = SET_BY_RECORD.find(([property]) => property === name)?.[1];
   if (key !== undefined) return `${name} is set by ${key}`;
-  const owned = OWNED.includes(name) || OWNED_PREFIXES.some((prefix) => name.startsWith(prefix));
-  return owned ? `${name} is metald's own, as it decides how the VM starts, ends or is recognised` : undefined;
+  if (name === ORDER) {
+    const precede = values.every((each) => each.split(/\s+/).every((unit) => unit === "" || MAY_PRECEDE.test(unit)));
+    return precede ? undefined : "it must name services, sockets, mounts or devices, and none of metald";
+  }
+  if (SINGLE.includes(name) || FAMILIES.some((family) => name.startsWith(family))) return undefined;
+  return `${name} is metald's own, as it decides how the VM starts, ends or is recognised; a record may set ${ALLOWED}`;
 }
