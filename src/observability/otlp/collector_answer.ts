@@ -8,6 +8,8 @@ import { z } from "zod";
 const ERROR_LENGTH_MAX = 300;
 /** https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes */
 const RETRYABLE_STATUS = [429, 502, 503, 504];
+/** https://www.rfc-editor.org/rfc/rfc9110#status.413 */
+const TOO_LARGE_STATUS = 413;
 
 export type PostOutcome =
   | { readonly kind: "accepted" }
@@ -15,12 +17,15 @@ export type PostOutcome =
   | { readonly kind: "partial"; readonly error: string }
   /** `retryAfterMs`: as the collector asked for. */
   | { readonly kind: "retryable"; readonly error: string; readonly retryAfterMs: number | undefined }
+  /** A smaller body may be taken. */
+  | { readonly kind: "too_large"; readonly error: string }
   | { readonly kind: "refused"; readonly error: string };
 
 /** @param retryAfter the header's value */
 export function outcomeOf(status: number, retryAfter: string | undefined, body: string): PostOutcome {
   if (status >= 200 && status < 300) return acceptedOf(status, body);
   const error = boundedError(`it answered ${status} ${body.trim()}`);
+  if (status === TOO_LARGE_STATUS) return { kind: "too_large", error };
   if (!RETRYABLE_STATUS.includes(status)) return { kind: "refused", error };
   return { kind: "retryable", error, retryAfterMs: retryAfterMs(retryAfter, Date.now()) };
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Attributes } from "@opentelemetry/api";
+import { unreachable } from "../../domain/unreachable.ts";
 import type { ExportOutcome } from "../export_state.ts";
 import type { MeterProvider } from "../metrics/meter_provider.ts";
 import type { Export } from "../periodic_export.ts";
@@ -35,7 +36,8 @@ export function metricsExport(options: OtlpExportOptions & { readonly meters: Me
 
 /**
  * One after the other within one deadline; the first that fails ends it, as the others would fail too. There is no outcome when there
- * was nothing to send, or when the agent stopped meanwhile.
+ * was nothing to send, or when the agent stopped meanwhile. What is too large for the collector, or for a proxy before it, is halved until
+ * it is taken or is a single item.
  *
  * @param make may be rejected: what cannot be put into words counts as not sent
  */
@@ -59,12 +61,28 @@ async function sent(
   { timeoutMs, signal }: SendLimits,
 ): Promise<ExportOutcome | undefined> {
   const deadlineAt = monotonic() + timeoutMs;
+  const left = [...bodies];
   let worst: ExportOutcome | undefined;
-  for (const { json } of bodies) {
-    const outcome = await sender.send(json, { timeoutMs: deadlineAt - monotonic(), signal });
-    if (signal.aborted && outcome.kind === "failed") return undefined;
-    if (outcome.kind === "failed") return outcome;
-    if (worst === undefined || outcome.kind === "partial") worst = outcome;
+  for (let body = left.shift(); body !== undefined; body = left.shift()) {
+    const outcome = await sender.send(body.json, { timeoutMs: deadlineAt - monotonic(), signal });
+    switch (outcome.kind) {
+      case "too_large": {
+        const halved = body.halved();
+        if (halved.length === 0) return { kind: "failed", error: outcome.error };
+        left.unshift(...halved);
+        break;
+      }
+      case "failed":
+        return signal.aborted ? undefined : outcome;
+      case "partial":
+        worst = outcome;
+        break;
+      case "accepted":
+        worst ??= outcome;
+        break;
+      default:
+        return unreachable(outcome);
+    }
   }
   return worst;
 }

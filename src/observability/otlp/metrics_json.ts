@@ -9,7 +9,7 @@ import type { Attributes } from "@opentelemetry/api";
 import { unreachable } from "../../domain/unreachable.ts";
 import type { HistogramPoint, Metric, NumberPoint, Scope, ScopeMetrics } from "../metrics/metric_data.ts";
 import { keyValues, unixNano } from "./any_value.ts";
-import { packed } from "./packed.ts";
+import { halves, packed } from "./packed.ts";
 
 const CUMULATIVE = 2;
 
@@ -17,6 +17,8 @@ const CUMULATIVE = 2;
 export interface Body {
   readonly json: string;
   readonly items: number;
+  /** The same as two bodies; none where there is one item. */
+  readonly halved: () => readonly Body[];
 }
 
 /**
@@ -28,10 +30,17 @@ export function metricsBodies(resource: Attributes, collected: readonly ScopeMet
   const pieces = collected.flatMap(({ scope, metrics }) =>
     metrics.flatMap((metric) => metric.points.map((point) => ({ scope, metric, point: pointJson(metric, point) }))),
   );
-  return packed(pieces, ({ metric, point }) => bytesOf(metric, point), bytesMax).map((group) => ({
+  return packed(pieces, ({ metric, point }) => bytesOf(metric, point), bytesMax).map((group) =>
+    bodyOf(resource, group),
+  );
+}
+
+function bodyOf(resource: Attributes, group: readonly Piece[]): Body {
+  return {
     json: JSON.stringify(envelope(resource, group)),
     items: group.length,
-  }));
+    halved: () => halves(group).map((half) => bodyOf(resource, half)),
+  };
 }
 
 interface Piece {

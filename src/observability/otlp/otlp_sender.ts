@@ -20,6 +20,8 @@ const RETRY_AFTER_MS_MAX = 300_000;
 export type SendOutcome =
   | { readonly kind: "accepted" }
   | { readonly kind: "partial"; readonly error: string }
+  /** The body was; a smaller one may be taken. */
+  | { readonly kind: "too_large"; readonly error: string }
   | { readonly kind: "failed"; readonly error: string };
 
 export interface SendLimits {
@@ -54,8 +56,8 @@ export function createOtlpSender(target: SignalTarget, { monotonic, random }: Se
       const leftMs = deadlineAt - monotonic();
       if (leftMs <= 0 || signal.aborted) return failed(last, signal.aborted ? "the agent stops" : "no time was left");
       last = await post(target, json, { timeoutMs: leftMs, signal });
-      if (last.kind === "accepted" || last.kind === "partial") return last;
       if (last.kind === "refused") return { kind: "failed", error: last.error };
+      if (last.kind !== "retryable") return last;
       const askedMs = Math.min(last.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
       notBefore = monotonic() + askedMs;
       // It may ask for no wait at all, and be besieged by all its agents.

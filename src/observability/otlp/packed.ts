@@ -21,3 +21,9 @@ export function packed<T>(items: readonly T[], bytesOf: (item: T) => number, byt
   if (group.length > 0) groups.push(group);
   return groups;
 }
+
+/** Two groups, for a collector that takes less than others do; none of what cannot be split. */
+export function halves<T>(items: readonly T[]): readonly T[][] {
+  const middle = Math.ceil(items.length / 2);
+  return items.length < 2 ? [] : [items.slice(0, middle), items.slice(middle)];
+}

@@ -10,29 +10,37 @@ import type { Attributes, SpanContext } from "@opentelemetry/api";
 import type { FinishedSpan } from "../trace/finished_span.ts";
 import { keyValues, unixNano } from "./any_value.ts";
 import type { Body } from "./metrics_json.ts";
-import { packed } from "./packed.ts";
+import { halves, packed } from "./packed.ts";
 
 /** The enumeration of the protocol begins with "unspecified", that of the API with "internal". */
 const KIND_OFFSET = 1;
 
+interface Piece {
+  readonly scope: FinishedSpan["scope"];
+  readonly json: object;
+}
+
 /** No body without a span. @param bytesMax of a body before compression, but for the envelope */
 export function tracesBodies(resource: Attributes, spans: readonly FinishedSpan[], bytesMax: number): Body[] {
   const pieces = spans.map((span) => ({ scope: span.scope, json: spanJson(span) }));
-  return packed(pieces, ({ json }) => JSON.stringify(json).length + 100, bytesMax).map((group) => {
-    const scopes = new Map<FinishedSpan["scope"], object[]>();
-    for (const { scope, json } of group) {
-      const sameScope = [...scopes.keys()].find(
-        ({ name, version }) => name === scope.name && version === scope.version,
-      );
-      if (sameScope === undefined) scopes.set(scope, [json]);
-      else scopes.get(sameScope)?.push(json);
-    }
-    const scopeSpans = [...scopes].map(([{ name, version }, each]) => ({ scope: { name, version }, spans: each }));
-    return {
-      json: JSON.stringify({ resourceSpans: [{ resource: { attributes: keyValues(resource) }, scopeSpans }] }),
-      items: group.length,
-    };
-  });
+  return packed(pieces, ({ json }) => JSON.stringify(json).length + 100, bytesMax).map((group) =>
+    bodyOf(resource, group),
+  );
+}
+
+function bodyOf(resource: Attributes, group: readonly Piece[]): Body {
+  const scopes = new Map<FinishedSpan["scope"], object[]>();
+  for (const { scope, json } of group) {
+    const sameScope = [...scopes.keys()].find(({ name, version }) => name === scope.name && version === scope.version);
+    if (sameScope === undefined) scopes.set(scope, [json]);
+    else scopes.get(sameScope)?.push(json);
+  }
+  const scopeSpans = [...scopes].map(([{ name, version }, each]) => ({ scope: { name, version }, spans: each }));
+  return {
+    json: JSON.stringify({ resourceSpans: [{ resource: { attributes: keyValues(resource) }, scopeSpans }] }),
+    items: group.length,
+    halved: () => halves(group).map((half) => bodyOf(resource, half)),
+  };
 }
 
 function spanJson(span: FinishedSpan): object {

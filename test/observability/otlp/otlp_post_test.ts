@@ -45,7 +45,7 @@ const CASES: readonly { name: string; behaviour: Behaviour; expected: PostOutcom
   { name: "a wrong request", behaviour: answers(400, "bad"), expected: "refused", error: /answered 400 bad/ },
   { name: "no permission", behaviour: answers(401, ""), expected: "refused", error: /answered 401/ },
   { name: "no such path", behaviour: answers(404, ""), expected: "refused" },
-  { name: "too large", behaviour: answers(413, ""), expected: "refused" },
+  { name: "too large", behaviour: answers(413, ""), expected: "too_large" },
   { name: "a redirect", behaviour: answers(307, "", { location: "http://127.0.0.1:1/" }), expected: "refused" },
   { name: "a bug of its own", behaviour: answers(500, "oops"), expected: "refused" },
   { name: "too many requests", behaviour: answers(429, ""), expected: "retryable" },

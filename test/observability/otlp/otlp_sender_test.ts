@@ -35,7 +35,7 @@ describe("sending to a collector", () => {
     });
   });
 
-  for (const status of [400, 401, 403, 404, 413, 500, 501]) {
+  for (const status of [400, 401, 403, 404, 500, 501]) {
     it(`does not try again after ${status}`, async () => {
       await withCollector(async (collector) => {
         collector.behave(answers(status, "no"), ACCEPTS);
@@ -45,6 +45,15 @@ describe("sending to a collector", () => {
       });
     });
   }
+
+  it("does not send again what was too large, which only a smaller body can mend", async () => {
+    await withCollector(async (collector) => {
+      collector.behave(answers(413, "no"), ACCEPTS);
+      const outcome = await senderTo(collector.url).send("{}", PATIENT);
+      assert.deepEqual(outcome, { kind: "too_large", error: "it answered 413 no" });
+      assert.equal(collector.received.length, 1);
+    });
+  });
 
   it("never sends again what was accepted in part, as that part would count twice", async () => {
     await withCollector(async (collector) => {
