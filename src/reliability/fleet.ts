@@ -70,8 +70,10 @@ export class Fleet {
   readonly wake: () => void;
   readonly fail: (error: unknown) => void;
   readonly #onExitNotice: (tracked: TrackedVm) => void;
-  /** What is seen from now on is for the successor to see: it would not reach the disk any more. */
+  /** Nothing is looked at any more, and acts come to their end. */
   isEnding = false;
+  /** What happens from now on is for the successor to see and to say, as it would not reach the disk any more. */
+  isSealed = false;
   /** Grows with everything that a status would show. */
   revision = 0;
   /** Grows with every reading of the registry that was believed or not. */
@@ -171,7 +173,7 @@ export class Fleet {
 
   /** Lets the rules see something, and does at once what follows without waiting. */
   apply(tracked: TrackedVm, observation: Observation): void {
-    if (tracked.deleted) return;
+    if (tracked.deleted || this.isSealed) return;
     const now = this.deps.clock.monotonic();
     const before = tracked.vm;
     const step = nextVm(before, observation, this.situation(tracked, now));

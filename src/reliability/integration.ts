@@ -364,6 +364,7 @@ class Loop {
     const leftMs = (reservedMs: number) => Math.max(0, endsAt - clock.monotonic() - reservedMs);
     // An act that does not end in time leaves its intent on disk, and its successor finds it.
     await withDeadline(clock, leftMs(2 * SAVE_RESERVE_MS), this.#acts.end());
+    this.#fleet.isSealed = true;
     await withDeadline(clock, leftMs(SAVE_RESERVE_MS), memory.flush());
     await withDeadline(clock, leftMs(0), memory.saveHost(true));
   }
