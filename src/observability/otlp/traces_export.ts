@@ -3,8 +3,9 @@
  * @module
  */
 
+import type { ExportOutcome } from "../export_state.ts";
 import type { Export } from "../periodic_export.ts";
-import type { TracerProvider } from "../trace/tracer_provider.ts";
+import { QUEUED_SPANS_MAX, type TracerProvider } from "../trace/tracer_provider.ts";
 import { BODY_BYTES_MAX, type OtlpExportOptions, sendAll } from "./metrics_export.ts";
 import { tracesBodies } from "./traces_json.ts";
 
@@ -13,6 +14,12 @@ export function tracesExport(options: OtlpExportOptions & { readonly tracers: Tr
   return {
     intervalMs: target.intervalMs,
     timeoutMs: target.timeoutMs,
-    run: (limits) => sendAll(async () => tracesBodies(resource, tracers.take().spans, BODY_BYTES_MAX), options, limits),
+    run: async (limits) => {
+      const { spans, dropped } = tracers.take();
+      const lost = { kind: "partial", error: `${dropped} spans were dropped, as ${QUEUED_SPANS_MAX} waited` } as const;
+      const onOutcome = (outcome: ExportOutcome): void =>
+        options.onOutcome(dropped > 0 && outcome.kind === "accepted" ? lost : outcome);
+      await sendAll(async () => tracesBodies(resource, spans, BODY_BYTES_MAX), { ...options, onOutcome }, limits);
+    },
   };
 }
