@@ -16,8 +16,9 @@ import type { ExitStatus, Launcher, LauncherState, LaunchOutcome, UnitStop } fro
 import { readBootId } from "../process/boot_id.ts";
 import { createProcFileReader, type ReadProcFile } from "../process/proc_file.ts";
 import { readStat } from "../process/read_process.ts";
+import { TICKS_PER_SECOND } from "../process/stat.ts";
 import { endText, type ServiceManager } from "../systemd/manager.ts";
-import { describeUnit, unitActivity } from "../systemd/unit_state.ts";
+import { describeUnit, type UnitState, unitActivity, whyNotItsName } from "../systemd/unit_state.ts";
 import { launchEnvironment } from "./launch_environment.ts";
 import { whyNotRunnable } from "./runnable.ts";
 import { transientVmUnit, vmUnitName } from "./transient_vm_unit.ts";
@@ -34,6 +35,10 @@ const STOP_TIMEOUT_MS = 120_000;
 /** From the death of a main process to systemd's knowing it. */
 const NEWS_TIMEOUT_MS = 500;
 const NEWS_POLL_MS = 10;
+/** systemd counts in microseconds, the kernel in ticks. */
+const START_ROUNDING_TICKS = 2;
+/** From the start of a main process to systemd's noting it: on a busy host, or where the unit itself says its pid late. */
+const START_NOTICED_TICKS_MAX = 10 * TICKS_PER_SECOND;
 
 export interface SystemdLauncherOptions {
   readonly manager: ServiceManager;
@@ -43,11 +48,13 @@ export interface SystemdLauncherOptions {
   readonly shutdownTimeoutMs: () => number;
   /** How long a call to `systemd-run` may take before the unit itself is asked. @default 10_000 */
   readonly startTimeoutMs?: number;
+  /** How long the stop of a unit may take before it counts as failed, and the unit as not known to be gone. @default 120_000 */
+  readonly stopTimeoutMs?: number;
 }
 
 export function createSystemdLauncher(options: SystemdLauncherOptions): Launcher {
   const starter: Starter = { ...options, bootId: readBootId(), read: createProcFileReader() };
-  const { manager } = options;
+  const { manager, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
   return {
     kind: "systemd",
     async launch({ record, incarnation }) {
@@ -64,7 +71,7 @@ export function createSystemdLauncher(options: SystemdLauncherOptions): Launcher
     },
     inspect: async (record) => await inspect(manager, unitNameOf(record)),
     exitOf: async (record, process) => await exitOf(starter, unitNameOf(record), process),
-    stopUnit: async (unit) => await stopUnit(manager, unit),
+    stopUnit: async (unit) => await stopUnit(manager, unit, stopTimeoutMs),
   };
 }
 
@@ -130,6 +137,8 @@ async function startUnit(starter: Starter, unit: string): Promise<LaunchOutcome>
   const { manager } = starter;
   const before = await manager.show(unit);
   if (before.kind === "unknown") return unknown(before.error);
+  const alias = whyNotItsName(unit, before.state);
+  if (alias !== undefined) return refused(alias);
   // Starting a unit that counts as active although its program has ended would do nothing.
   const verb = before.state.activeState === "active" && before.state.subState === "exited" ? "restart" : "start";
   if (before.state.activeState === "failed") await manager.order(["reset-failed", "--", unit], RESET_TIMEOUT_MS);
@@ -141,6 +150,8 @@ async function startUnit(starter: Starter, unit: string): Promise<LaunchOutcome>
 async function inspect(manager: ServiceManager, unit: string): Promise<LauncherState> {
   const reading = await manager.show(unit);
   if (reading.kind === "unknown") return reading;
+  const alias = whyNotItsName(unit, reading.state);
+  if (alias !== undefined) return unknown(alias);
   const activity = unitActivity(reading.state);
   switch (activity) {
     case "idle":
@@ -167,11 +178,20 @@ async function exitOf(
   const until = performance.now() + NEWS_TIMEOUT_MS;
   for (;;) {
     const reading = await manager.show(unit);
-    if (reading.kind === "unknown" || reading.state.lastMainPid !== process.pid) return undefined;
+    if (reading.kind === "unknown" || !wasMain(process, reading.state)) return undefined;
     if (reading.state.mainPid !== process.pid && reading.state.exit !== undefined) return reading.state.exit;
     if (isAlive(read, process) || performance.now() >= until) return undefined;
     await setTimeout(NEWS_POLL_MS);
   }
+}
+
+/**
+ * Whether a process is the last main one of a unit. A pid is used again, so its start is compared too; an id of the invocation
+ * would be known only to the agent that launched it.
+ */
+function wasMain({ pid, startTicks }: ProcessIdentity, { lastMainPid, lastMainStartTicks }: UnitState): boolean {
+  const noticedAfter = lastMainStartTicks - startTicks;
+  return lastMainPid === pid && noticedAfter >= -START_ROUNDING_TICKS && noticedAfter <= START_NOTICED_TICKS_MAX;
 }
 
 function isAlive(read: ReadProcFile, { pid, startTicks }: ProcessIdentity): boolean {
@@ -183,8 +203,12 @@ function isAlive(read: ReadProcFile, { pid, startTicks }: ProcessIdentity): bool
   }
 }
 
-async function stopUnit(manager: ServiceManager, unit: string): Promise<UnitStop> {
-  const end = await manager.stop(unit, STOP_TIMEOUT_MS);
+async function stopUnit(manager: ServiceManager, unit: string, timeoutMs: number): Promise<UnitStop> {
+  const before = await manager.show(unit);
+  if (before.kind === "unknown") return { kind: "failed", error: before.error };
+  const alias = whyNotItsName(unit, before.state);
+  if (alias !== undefined) return { kind: "failed", error: alias };
+  const end = await manager.stop(unit, timeoutMs);
   const reading = await manager.show(unit);
   if (reading.kind === "unknown") return { kind: "failed", error: `${endText(end)}; ${reading.error}` };
   if (unitActivity(reading.state) === "idle" && reading.state.activeState !== "active") return { kind: "stopped" };

@@ -12,6 +12,7 @@ import { TICKS_PER_SECOND } from "../process/stat.ts";
 
 /** The properties that `parseUnitStates` reads. */
 export const UNIT_PROPERTIES = [
+  "Id",
   "LoadState",
   "ActiveState",
   "SubState",
@@ -25,6 +26,8 @@ export const UNIT_PROPERTIES = [
 ] as const;
 
 export interface UnitState {
+  /** The unit's own name, where it was asked for by another; undefined in answers that lack it. */
+  readonly id: string | undefined;
   /** `loaded`, `not-found`, `masked`, ... */
   readonly loadState: string;
   /** `active`, `inactive`, `failed`, `activating`, `deactivating`, ... */
@@ -72,6 +75,7 @@ function parseUnitState(block: string): UnitState | undefined {
   if (loadState === undefined || activeState === undefined) return undefined;
   const job = values.get("Job");
   return {
+    id: values.get("Id"),
     loadState,
     activeState,
     subState: values.get("SubState") ?? "",
@@ -101,6 +105,15 @@ function exitFrom(code: number, status: number): ExitStatus | undefined {
 function signalName(number: number): string {
   const found = Object.entries(constants.signals).find(([, value]) => value === number);
   return found?.[0] ?? `signal ${number}`;
+}
+
+/**
+ * Why a unit must not be meant by this name; undefined when it is its own. The control groups of processes and the journal know
+ * a unit by its own name alone, so under an alias a VM that runs would be taken for one that does not.
+ */
+export function whyNotItsName(unit: string, { id }: UnitState): string | undefined {
+  if (id === undefined || id === unit) return undefined;
+  return `Cannot use ${unit} as a record must name a unit by its own name: current value is an alias of ${id}`;
 }
 
 /** In one line, for a person: `active (running)`, `failed (failed), a job is queued`. */

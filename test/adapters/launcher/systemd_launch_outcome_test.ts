@@ -10,8 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createSystemdLauncher } from "../../../src/adapters/launcher/systemd_launcher.ts";
-import { createServiceManager } from "../../../src/adapters/systemd/manager.ts";
-import type { LaunchOutcome } from "../../../src/ports/launcher.ts";
+import { readBootId } from "../../../src/adapters/process/boot_id.ts";
+import { createServiceManager, type ServiceManager } from "../../../src/adapters/systemd/manager.ts";
+import type { LaunchOutcome, UnitStop } from "../../../src/ports/launcher.ts";
 import { processRecord } from "./vm_record.ts";
 
 const NOT_FOUND = { LoadState: "not-found", ActiveState: "inactive", SubState: "dead" };
@@ -31,7 +32,20 @@ interface Launched {
   readonly runs: number;
 }
 
-async function launch({ shown, systemdRun }: World): Promise<Launched> {
+const OPTIONS = { agentCommand: ["/bin/true"], shutdownTimeoutMs: () => 1_000, startTimeoutMs: 300 };
+
+interface Programs {
+  readonly shown: World["shown"];
+  /** Shell's words. */
+  readonly systemctl?: string;
+  readonly systemdRun?: string;
+}
+
+/** `calls` are those of `systemd-run`. */
+async function withManager<T>(
+  { shown, systemctl = "", systemdRun = "" }: Programs,
+  use: (manager: ServiceManager, calls: () => readonly string[]) => Promise<T>,
+): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), "metald-launch-outcome-"));
   const program = (name: string, script: string) => {
     const path = join(directory, name);
@@ -45,16 +59,21 @@ async function launch({ shown, systemdRun }: World): Promise<Launched> {
     const calls = join(directory, "calls");
     writeFileSync(calls, "");
     const manager = createServiceManager({
-      systemctl: program("systemctl", `case $1 in show) ${show}\n;; esac`),
+      systemctl: program("systemctl", `case $1 in show) ${show}\n;; esac\n${systemctl}`),
       systemdRun: program("systemd-run", `echo run >>${calls}; ${systemdRun}`),
     });
-    const options = { manager, agentCommand: ["/bin/true"], shutdownTimeoutMs: () => 1_000, startTimeoutMs: 300 };
-    const record = processRecord("vm-1", ["/bin/vmm"]);
-    const outcome = await createSystemdLauncher(options).launch({ record, incarnation: 7 });
-    return { outcome, runs: readFileSync(calls, "utf8").split("\n").length - 1 };
+    return await use(manager, () => readFileSync(calls, "utf8").split("\n").slice(0, -1));
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+async function launch(world: World): Promise<Launched> {
+  return await withManager(world, async (manager, calls) => {
+    const record = processRecord("vm-1", ["/bin/vmm"]);
+    const outcome = await createSystemdLauncher({ ...OPTIONS, manager }).launch({ record, incarnation: 7 });
+    return { outcome, runs: calls().length };
+  });
 }
 
 const HANGS = "exec sleep 5";
@@ -129,3 +148,39 @@ test("a program that ended at once has been launched, and its exit is there to b
   assert.ok(outcome.kind === "launched", JSON.stringify(outcome));
   assert.equal(outcome.process.pid, 4000);
 });
+
+const HANGING_STOP = "case $2 in stop) exec sleep 5;; esac";
+
+const STOPS: readonly (readonly [string, Readonly<Record<string, string>>, UnitStop["kind"]])[] = [
+  ["is still ending", { LoadState: "loaded", ActiveState: "deactivating", SubState: "stop" }, "failed"],
+  ["has a stop queued", { ...NOT_FOUND, LoadState: "loaded", Job: "7" }, "failed"],
+  ["runs nothing any more", NOT_FOUND, "stopped"],
+];
+
+for (const [what, shown, kind] of STOPS) {
+  test(`a unit that ${what} when its stop has taken too long is ${kind}`, async () => {
+    await withManager({ shown, systemctl: HANGING_STOP }, async (manager) => {
+      const launcher = createSystemdLauncher({ ...OPTIONS, manager, stopTimeoutMs: 200 });
+      const stop = await launcher.stopUnit("vm.service");
+      assert.equal(stop.kind, kind);
+      if (stop.kind === "failed") assert.match(stop.error, /did not answer in time/);
+    });
+  });
+}
+
+const ENDED = { ...FAILED, ExecMainPID: "4000", ExecMainCode: "1", ExecMainStatus: "3" };
+
+for (const [which, startTicks, exit] of [
+  ["a process is told by its pid and its start", 391_410, { code: 3, signal: undefined }],
+  ["a process that had the same pid before is another", 91_410, undefined],
+  ["a process that had the same pid later is another", 391_500, undefined],
+] as const) {
+  test(`how ${which}`, async () => {
+    const shown = { ...ENDED, ExecMainStartTimestampMonotonic: "3914156648" };
+    await withManager({ shown }, async (manager) => {
+      const launcher = createSystemdLauncher({ ...OPTIONS, manager });
+      const identity = { bootId: readBootId(), pid: 4000, startTicks };
+      assert.deepEqual(await launcher.exitOf(processRecord("vm-1", ["/bin/vmm"]), identity), exit);
+    });
+  });
+}

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { createSystemClock } from "../../../src/adapters/clock/system_clock.ts";
 import { createSystemdLauncher } from "../../../src/adapters/launcher/systemd_launcher.ts";
@@ -194,3 +194,30 @@ onSystemd("a unit that does not exist refuses the launch by name", async (bench)
   assert.ok(outcome.kind === "refused", JSON.stringify(outcome));
   assert.match(outcome.error, /metald-nonesuch/);
 });
+
+onSystemd(
+  "a unit that a record names by an alias is neither started nor stopped, and its own name is said",
+  async (bench) => {
+    const name = `vm-unit-${randomUUID()}.service`;
+    const alias = `vm-alias-${randomUUID()}.service`;
+    const file = `/run/systemd/system/${name}`;
+    const link = `/run/systemd/system/${alias}`;
+    writeFileSync(file, "[Service]\nExecStart=/bin/sleep 600\n");
+    symlinkSync(file, link);
+    try {
+      execFileSync("systemctl", ["daemon-reload"]);
+      const record = (unit: string) => ({ ...bench.record([]), launch: { kind: "unit" as const, unit } });
+      const outcome = await launcher.launch({ record: record(alias), incarnation: 1 });
+      assert.ok(outcome.kind === "refused", JSON.stringify(outcome));
+      assert.ok(outcome.error.includes(`an alias of ${name}`), outcome.error);
+      assert.equal((await launcher.launch({ record: record(name), incarnation: 1 })).kind, "launched");
+      assert.equal((await launcher.inspect(record(alias))).kind, "unknown");
+      assert.equal((await launcher.stopUnit(alias)).kind, "failed");
+      assert.equal((await launcher.inspect(record(name))).kind, "busy");
+    } finally {
+      removeUnit(name);
+      for (const path of [link, file]) rmSync(path, { force: true });
+      execFileSync("systemctl", ["daemon-reload"]);
+    }
+  },
+);

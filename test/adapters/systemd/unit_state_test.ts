@@ -4,7 +4,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeUnit, parseUnitStates, unitActivity } from "../../../src/adapters/systemd/unit_state.ts";
+import {
+  describeUnit,
+  parseUnitStates,
+  unitActivity,
+  whyNotItsName,
+} from "../../../src/adapters/systemd/unit_state.ts";
 
 /** As systemd 252 prints it. */
 function shown(values: Readonly<Record<string, string>>): string {
@@ -85,4 +90,14 @@ test("a unit is described for a person in one line", () => {
   assert.equal(describeUnit("a.service", parsed(RUNNING)), "a.service is active (running)");
   const gone = parsed({ LoadState: "not-found", Job: "7" });
   assert.equal(describeUnit("a.service", gone), "a.service is inactive (dead), not-found, a job is queued");
+});
+
+test("a unit that was asked for by another name is told by its own", () => {
+  assert.equal(whyNotItsName("a.service", parsed(RUNNING)), undefined);
+  assert.equal(whyNotItsName("a.service", parsed({ ...RUNNING, Id: "a.service" })), undefined);
+  const why = whyNotItsName("alias.service", parsed({ ...RUNNING, Id: "a.service" }));
+  assert.equal(
+    why,
+    "Cannot use alias.service as a record must name a unit by its own name: current value is an alias of a.service",
+  );
 });
