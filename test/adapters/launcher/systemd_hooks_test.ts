@@ -22,6 +22,7 @@ import { test } from "node:test";
 import { createSystemClock } from "../../../src/adapters/clock/system_clock.ts";
 import { createSystemdHooks } from "../../../src/adapters/launcher/systemd_hooks.ts";
 import { createProcessTable } from "../../../src/adapters/process/process_table.ts";
+import { createServiceManager } from "../../../src/adapters/systemd/manager.ts";
 import { type HookBehaviour, hooksContract } from "../../contract/hooks_contract.ts";
 import { eventually } from "../process/host_processes.ts";
 import { manager, needsSystemd } from "./systemd_bench.ts";
@@ -123,4 +124,64 @@ onSystemd("what a hook leaves running when it ends in time lives on", async (ben
   const argv = bench.script("sh -c 'while :; do sleep 1; done' \"$0\" & exit 0");
   assert.deepEqual(await hooks.run({ vmId: "vm-h", hook: "before_start", argv, timeoutMs: 10_000 }), { kind: "done" });
   assert.notEqual((await bench.living()).length, 0);
+});
+
+/**
+ * Stands in for a manager that has not yet taken the order when it is first asked: from the second look on there is a unit, until
+ * it is stopped.
+ */
+const LATE_UNIT = `#!/bin/sh
+cd "$(dirname "$0")"
+case "$1 $2" in
+show*)
+  echo >>looks
+  if [ "$(wc -l <looks)" -gt 1 ] && ! [ -e stopped ]; then echo "LoadState=loaded
+ActiveState=activating
+SubState=start"; else echo "LoadState=not-found
+ActiveState=inactive"; fi ;;
+*stop) if [ "$(wc -l <looks)" -gt 1 ]; then : >stopped; fi ;;
+esac
+`;
+
+test("a look that finds no unit is no proof that none is on its way", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "metald-late-unit-"));
+  try {
+    const program = (name: string, text: string) => {
+      const path = join(directory, name);
+      writeFileSync(path, text, { mode: 0o755 });
+      return path;
+    };
+    writeFileSync(join(directory, "looks"), "");
+    const standIn = createServiceManager({
+      systemctl: program("systemctl", LATE_UNIT),
+      systemdRun: program("systemd-run", "#!/bin/sh\nexec sleep 5\n"),
+    });
+    const late = createSystemdHooks({ manager: standIn, agentCommand: ["/bin/false"] });
+    const outcome = await late.run({ vmId: "vm-h", hook: "before_start", argv: ["/bin/hook"], timeoutMs: 100 });
+    assert.ok(outcome.kind === "failed");
+    assert.match(outcome.error, /^\/bin\/hook did not end within 100 ms and was killed/);
+    assert.equal(existsSync(join(directory, "stopped")), true);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test("a hook that cannot be proven to have ended is not said to have", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "metald-stuck-unit-"));
+  try {
+    const standIn = join(directory, "program");
+    writeFileSync(standIn, '#!/bin/sh\ncase "$1 $2" in show*) exit 1;; *--quiet) exec sleep 5;; esac\n', {
+      mode: 0o755,
+    });
+    const stuck = createSystemdHooks({
+      manager: createServiceManager({ systemctl: standIn, systemdRun: standIn }),
+      agentCommand: ["/bin/false"],
+      endedWithinMs: 300,
+    });
+    const outcome = await stuck.run({ vmId: "vm-h", hook: "before_start", argv: ["/bin/hook"], timeoutMs: 100 });
+    assert.ok(outcome.kind === "failed");
+    assert.match(outcome.error, /^\/bin\/hook did not end within 100 ms, and may run on/);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
