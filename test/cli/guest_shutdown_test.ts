@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pauseAfter, REQUESTS_MAX, shutDownGuest } from "../../src/cli/guest_shutdown.ts";
-import { parseInternalCommand } from "../../src/cli/internal_command.ts";
 import type { Inspection } from "../../src/ports/process_table.ts";
 import type { ShutdownRequest } from "../../src/ports/vmm.ts";
 
@@ -96,29 +95,4 @@ test("nothing is asked of a VM whose program has ended by itself", async () => {
     output: { print: () => assert.fail(), complain: () => assert.fail() },
   });
   assert.equal(code, 0);
-});
-
-test("the commands of units are read from exactly what units say", () => {
-  assert.deepEqual(parseInternalCommand(["guest-shutdown", "qemu", "run/a.sock", "90000"]), {
-    kind: "guest_shutdown",
-    vmm: "qemu",
-    socket: "/run/a.sock",
-    timeoutMs: 90_000,
-  });
-  assert.deepEqual(parseInternalCommand(["remove-leftovers", "/a", "--b"]), {
-    kind: "remove_leftovers",
-    paths: ["/a", "--b"],
-  });
-  assert.deepEqual(parseInternalCommand(["reload"]), { kind: "reload" });
-  for (const args of [
-    [],
-    ["run"],
-    ["reload", "now"],
-    ["remove-leftovers"],
-    ["guest-shutdown", "process", "a", "1"],
-    ["guest-shutdown", "qemu", "a", "soon"],
-    ["guest-shutdown", "qemu", "a", "1", "2"],
-  ]) {
-    assert.equal(parseInternalCommand(args), undefined, args.join(" "));
-  }
 });
