@@ -5,7 +5,6 @@
 
 import { z } from "zod";
 
-const ERROR_LENGTH_MAX = 300;
 /** https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes */
 const RETRYABLE_STATUS = [429, 502, 503, 504];
 /** https://www.rfc-editor.org/rfc/rfc9110#status.413 */
@@ -21,10 +20,17 @@ export type PostOutcome =
   | { readonly kind: "too_large"; readonly error: string }
   | { readonly kind: "refused"; readonly error: string };
 
-/** @param retryAfter the header's value */
-export function outcomeOf(status: number, retryAfter: string | undefined, body: string): PostOutcome {
-  if (status >= 200 && status < 300) return acceptedOf(status, body);
-  const error = boundedError(`it answered ${status} ${body.trim()}`);
+export interface Answer {
+  readonly status: number;
+  /** The header's value. */
+  readonly retryAfter: string | undefined;
+  readonly body: string;
+}
+
+/** @param errorText makes an error of what there is to say, which has parts of the body */
+export function outcomeOf({ status, retryAfter, body }: Answer, errorText: (said: string) => string): PostOutcome {
+  if (status >= 200 && status < 300) return acceptedOf(status, body, errorText);
+  const error = errorText(`it answered ${status} ${body.trim()}`);
   if (status === TOO_LARGE_STATUS) return { kind: "too_large", error };
   if (!RETRYABLE_STATUS.includes(status)) return { kind: "refused", error };
   return { kind: "retryable", error, retryAfterMs: retryAfterMs(retryAfter, Date.now()) };
@@ -43,15 +49,15 @@ const answerSchema = z.object({
 });
 
 /** A page of a login or a proxy also comes with 200; numbers sent there are lost. */
-function acceptedOf(status: number, body: string): PostOutcome {
+function acceptedOf(status: number, body: string, errorText: (said: string) => string): PostOutcome {
   if (body.trim() === "") return { kind: "accepted" };
   const answer = answerSchema.safeParse(jsonOf(body));
   if (!answer.success)
-    return { kind: "refused", error: boundedError(`it answered ${status}, but not as a collector: ${body}`) };
+    return { kind: "refused", error: errorText(`it answered ${status}, but not as a collector: ${body}`) };
   const { rejectedDataPoints = 0, rejectedSpans = 0, errorMessage } = answer.data.partialSuccess ?? {};
   const rejected = rejectedDataPoints + rejectedSpans;
   if (rejected === 0) return { kind: "accepted" };
-  return { kind: "partial", error: boundedError(`it rejected ${rejected}: ${errorMessage ?? "without a reason"}`) };
+  return { kind: "partial", error: errorText(`it rejected ${rejected}: ${errorMessage ?? "without a reason"}`) };
 }
 
 /** Each form of a date in HTTP begins with the day's name. `Date.parse` makes a date of nearly anything, `-5` among it. */
@@ -63,10 +69,6 @@ export function retryAfterMs(header: string | undefined, nowMs: number): number 
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1_000;
   const at = HTTP_DATE.test(header) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
-}
-
-export function boundedError(text: string): string {
-  return text.length <= ERROR_LENGTH_MAX ? text : `${text.slice(0, ERROR_LENGTH_MAX)}...`;
 }
 
 function jsonOf(text: string): unknown {

@@ -11,9 +11,9 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import { request as httpsRequest } from "node:https";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { boundedError, outcomeOf, type PostOutcome } from "./collector_answer.ts";
+import { outcomeOf, type PostOutcome } from "./collector_answer.ts";
 import type { SignalTarget } from "./otlp_plan.ts";
-import { secretRemover } from "./target_secrets.ts";
+import { errorTextFor } from "./target_secrets.ts";
 import { readTlsFiles } from "./tls_files.ts";
 
 /** An honest answer has some hundred bytes. */
@@ -28,7 +28,7 @@ const compress = promisify(gzip);
 
 /** Never rejected. */
 export function post(target: SignalTarget, json: string, { timeoutMs, signal }: PostLimits): Promise<PostOutcome> {
-  const withoutSecrets = secretRemover(target);
+  const errorText = errorTextFor(target);
   return new Promise((resolve) => {
     let request: ClientRequest | undefined;
     let ended = false;
@@ -41,7 +41,7 @@ export function post(target: SignalTarget, json: string, { timeoutMs, signal }: 
       resolve(outcome);
     };
     const failed = (kind: "retryable" | "refused", error: unknown): void => {
-      const said = boundedError(withoutSecrets(messageOf(error)));
+      const said = errorText(messageOf(error));
       end(kind === "refused" ? { kind, error: said } : { kind, error: said, retryAfterMs: undefined });
     };
     const onAbort = (): void => failed("refused", "the agent stops");
@@ -61,7 +61,7 @@ export function post(target: SignalTarget, json: string, { timeoutMs, signal }: 
         headers: headersOf(target, body),
       };
       if (ended) return;
-      request = begun(target, options, (response) => readAnswer(response, { end, failed, withoutSecrets }));
+      request = begun(target, options, (response) => readAnswer(response, { end, failed, errorText }));
       request.on("error", (error) => failed("retryable", error));
       request.end(body);
     };
@@ -89,10 +89,10 @@ function headersOf({ headers, compression }: SignalTarget, body: Buffer): Record
 interface Reading {
   readonly end: (outcome: PostOutcome) => void;
   readonly failed: (kind: "retryable" | "refused", error: unknown) => void;
-  readonly withoutSecrets: (text: string) => string;
+  readonly errorText: (said: string) => string;
 }
 
-function readAnswer(response: IncomingMessage, { end, failed, withoutSecrets }: Reading): void {
+function readAnswer(response: IncomingMessage, { end, failed, errorText }: Reading): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   response.on("data", (chunk: Buffer) => {
@@ -103,8 +103,9 @@ function readAnswer(response: IncomingMessage, { end, failed, withoutSecrets }: 
   response.on("error", (error) => failed("retryable", error));
   response.on("aborted", () => failed("retryable", "its answer broke off"));
   response.on("end", () => {
-    const body = withoutSecrets(Buffer.concat(chunks).toString("utf8"));
-    end(outcomeOf(response.statusCode ?? 0, response.headers["retry-after"], body));
+    const { statusCode: status = 0, headers } = response;
+    const body = Buffer.concat(chunks).toString("utf8");
+    end(outcomeOf({ status, retryAfter: headers["retry-after"], body }, errorText));
   });
 }
 

@@ -48,8 +48,10 @@ export function createOtlpSender(target: SignalTarget, { monotonic, random }: Se
   async function send(json: string, { timeoutMs, signal }: SendLimits): Promise<SendOutcome> {
     const deadlineAt = monotonic() + timeoutMs;
     const heldMs = notBefore - monotonic();
-    if (heldMs >= timeoutMs) return failed(undefined, `it asked to wait for ${Math.ceil(heldMs / 1_000)} s`);
-    if (heldMs > 0) await pause(heldMs, signal);
+    if (heldMs > 0) {
+      if (heldMs >= timeoutMs) return failed(undefined, `it asked to wait for ${Math.ceil(heldMs / 1_000)} s`);
+      await pause(heldMs, signal);
+    }
     let waitMs = FIRST_WAIT_MS;
     let last: PostOutcome | undefined;
     for (;;) {

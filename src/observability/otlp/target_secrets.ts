@@ -1,5 +1,5 @@
 /**
- * Takes the secrets of a request out of what is said about it.
+ * What is said about a request: some hundred characters, without the request's secrets.
  *
  * A collector that refuses a token often repeats it, and its answer becomes a line of the log.
  * @module
@@ -10,8 +10,10 @@ import type { SignalTarget } from "./otlp_plan.ts";
 /** What is shorter stands in too many words to be a secret, and a text without it could not be read. */
 const SECRET_LENGTH_MIN = 4;
 
-/** @returns takes them out of any text */
-export function secretRemover({ url, headers }: Pick<SignalTarget, "url" | "headers">): (text: string) => string {
+const ERROR_LENGTH_MAX = 300;
+
+/** @returns makes an error's text of what there is to say */
+export function errorTextFor({ url, headers }: Pick<SignalTarget, "url" | "headers">): (said: string) => string {
   const { username, password, search, searchParams, hash } = url;
   const user = [username, password, ...[username, password].map(decoded)];
   const basic = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64");
@@ -20,7 +22,10 @@ export function secretRemover({ url, headers }: Pick<SignalTarget, "url" | "head
     .filter((secret) => secret.length >= SECRET_LENGTH_MIN)
     // The longest first, as a shorter one may be a part of it.
     .sort((a, b) => b.length - a.length);
-  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, "(not shown)"), text);
+  return (said) => {
+    const text = secrets.reduce((rest, secret) => rest.replaceAll(secret, "(not shown)"), said);
+    return text.length <= ERROR_LENGTH_MAX ? text : `${text.slice(0, ERROR_LENGTH_MAX)}...`;
+  };
 }
 
 function decoded(text: string): string {

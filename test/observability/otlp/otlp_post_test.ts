@@ -121,6 +121,25 @@ describe("one request to a collector", () => {
     });
   });
 
+  it("shows at most some hundred characters of what the collector said", async () => {
+    await withCollector(async (collector) => {
+      collector.behave(answers(400, "x".repeat(60_000)));
+      const outcome = await post(targetAt(collector.url), "{}", PATIENT);
+      assert.ok("error" in outcome && outcome.error.length < 400);
+    });
+  });
+
+  it("is understood before secrets are taken out of what is said of it", async () => {
+    await withCollector(async (collector) => {
+      const target = targetAt(collector.url, { headers: { "x-flag": "true", "x-tenant": "1234" } });
+      collector.behave(answers(200, '{"partialSuccess":{},"well":true}'));
+      assert.deepEqual(await post(target, "{}", PATIENT), { kind: "accepted" });
+      collector.behave(answers(200, '{"partialSuccess":{"rejectedDataPoints":1234,"errorMessage":"of 1234"}}'));
+      const outcome = await post(target, "{}", PATIENT);
+      assert.deepEqual(outcome, { kind: "partial", error: "it rejected (not shown): of (not shown)" });
+    });
+  });
+
   it("with a header that cannot be sent is refused, and what it would say is not told", async () => {
     await withCollector(async (collector) => {
       const headers = { authorization: "t0ken\n" };
