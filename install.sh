@@ -2,16 +2,20 @@
 # Installs, upgrades and removes metald on this host. Needs root and systemd, and no network; see --help.
 #
 # Everything is checked before anything is changed. From the first change on, a failure or an interruption puts back
-# what was there before. The VMs are not touched by any of it.
+# what was there before; where this script is killed outright, the next run does. The VMs are not touched by any of it.
 set -eu
 umask 022
 LC_ALL=C
 export LC_ALL
+# With it, cd may go elsewhere, and says where.
+unset CDPATH
 
 unit_name=metald.service
 marker="# metald's own unit: install.sh writes it and replaces it."
 # A version that ends within this time after it said that it is ready counts as one that never was.
 settle_seconds=2
+# What the unit says of TimeoutStartSec=.
+ready_seconds=120
 
 action=install
 start=yes
@@ -25,12 +29,14 @@ Usage: install.sh [--no-start] [--root DIR]
        install.sh --help
 
 Installs the metald beside this script (or in dist/ beside it), or upgrades an installed one, starts it, and waits until
-it is ready. If the new version does not become ready, the old one is put back, and the exit status is 1.
+it is ready. If the new version does not become ready, the old one is put back, and the exit status is 1. An upgrade
+leaves it enabled or disabled, and running or stopped, as it was.
 
-  --no-start    install and enable it, but leave starting or restarting it to you
+  --no-start    leave starting or restarting it to you
   --root DIR    install into the file system of another host, below DIR; starts nothing
   --uninstall   stop and remove metald; VMs run on, records, state and configuration stay
   --purge       with --uninstall: remove records, state and configuration, too; VMs run on
+  --help        this text
 
 Installs:
   /usr/local/bin/metald                 the program
@@ -81,7 +87,7 @@ parse_arguments() {
   [ "$purge" = no ] || [ "$action" = uninstall ] || misuse "Cannot purge as --purge must go with --uninstall"
   if [ -n "$root" ]; then
     [ -d "$root" ] || fail "Cannot use --root as it must be a directory: current value is $root"
-    root=$(cd "$root" && pwd)
+    root=$(cd -- "$root" && pwd -P)
     [ "$root" != / ] || root=
   fi
 }
@@ -94,6 +100,14 @@ name_paths() {
   configuration=$configuration_directory/config.jsonc
   state_directory=$root/var/lib/metald
   records=$state_directory/vms
+  # While files are being replaced: what there was before.
+  pending=$configuration_directory/.installing
+}
+
+require_tools() {
+  for tool in cmp flock od readlink sha256sum; do
+    command -v "$tool" >/dev/null || fail "Cannot $action as the program $tool must be on this host: it is not"
+  done
 }
 
 require_host() {
@@ -105,6 +119,15 @@ require_host() {
   fi
 }
 
+# Two at once would each take the other's half for the old version.
+take_lock() {
+  lock=${root:-/run/metald-install.lock}
+  # Nobody else may open it, or anybody could keep installations off.
+  [ -n "$root" ] || (umask 077 && : >>"$lock")
+  exec 9<"$lock"
+  flock -n 9 || fail "Cannot $action as another install.sh must end first: it is at work on ${root:-this host}"
+}
+
 is_ours() {
   [ "$(head -n 1 "$1" | cut -c "-${#marker}")" = "$marker" ]
 }
@@ -113,7 +136,9 @@ refuse_foreign_unit() {
   for found in "$unit" "$root/run/systemd/system/$unit_name" "$root/usr/local/lib/systemd/system/$unit_name" \
     "$root/usr/lib/systemd/system/$unit_name" "$root/lib/systemd/system/$unit_name"; do
     [ -e "$found" ] || [ -L "$found" ] || continue
-    if [ -L "$found" ]; then
+    if [ -L "$found" ] && [ "$(readlink "$found")" = /dev/null ]; then
+      fail "Cannot $action as $unit_name must not be masked: systemctl unmask metald ends that"
+    elif [ -L "$found" ]; then
       fail "Cannot $action as $found must be a file of metald's own: it is a link to $(readlink "$found")"
     fi
     is_ours "$found" || fail "Cannot $action as $found must be metald's own: somebody else wrote it"
@@ -148,7 +173,7 @@ find_architecture() {
 }
 
 find_source() {
-  source=$(cd "$(dirname "$0")" && pwd)
+  source=$(cd -- "$(dirname -- "$0")" && pwd)
   [ -f "$source/SHA256SUMS" ] || source=$source/dist
   [ -f "$source/SHA256SUMS" ] || fail "Cannot install as SHA256SUMS and the binary must be beside install.sh"
   binary=$source/metald-linux-$architecture
@@ -172,11 +197,16 @@ version_of() {
   "$1" version 2>&1
 }
 
-# Everything new is made beside what it replaces, so that one rename puts it there.
+remove_staged() {
+  rm -f "$program.new" "$unit.new" "$configuration.part"
+}
+
+# Everything new is made beside what it replaces, so that one rename puts it there. What may stand in its place there is
+# removed first, as cp would write through a link.
 stage() {
   mkdir -p "$(dirname "$program")" "$(dirname "$unit")"
-  rm -f "$program.old" "$unit.old" "$configuration.old"
-  trap 'rm -f "$program.new" "$unit.new" "$configuration.part"' EXIT
+  remove_staged
+  trap remove_staged EXIT
   trap 'exit 1' HUP INT TERM
   cp "$binary" "$program.new"
   verify_checksum "$binary" "$program.new"
@@ -198,7 +228,12 @@ stage() {
       fail "Cannot install $new_version as $configuration must be valid for it: $errors"
   fi
   # The rename must not be on disk before the content is.
-  sync "$program.new" "$unit.new"
+  persist "$program.new" "$unit.new"
+}
+
+persist() {
+  # Not every sync takes names.
+  sync "$@" 2>/dev/null || sync
 }
 
 # Replaces a configuration that nobody edited. Beside an edited one it puts the new defaults, where they have changed.
@@ -218,32 +253,86 @@ place_configuration() {
   fi
 }
 
-# Copies, as mv does not put a second link to the same file back.
-keep_old_files() {
-  [ ! -e "$unit" ] || cp -p "$unit" "$unit.old"
-  [ ! -e "$program" ] || cp -p "$program" "$program.old"
+# What there was before; or what there was before an installation that was cut off, as what is there now may be half of it.
+look_at_host() {
+  was_program=no
+  was_unit=no
+  was_offer=no
+  was_enabled=no
+  was_active=no
+  if [ -f "$pending" ]; then
+    for name in program unit offer enabled active; do
+      if grep -q "^$name=yes\$" "$pending"; then eval "was_$name=yes"; fi
+    done
+    return
+  fi
+  [ ! -e "$program" ] || was_program=yes
+  [ ! -e "$unit" ] || was_unit=yes
+  [ ! -e "$configuration.new" ] || was_offer=yes
+  [ ! -L "$wants" ] || was_enabled=yes
+  # One that failed, or is started again and again, is to run.
+  [ -n "$root" ] || [ "$(systemctl show --property ActiveState --value "$unit_name")" = inactive ] || was_active=yes
 }
 
+# Copies, as mv does not put a second link to the same file back; each is there whole or not at all.
+keep_old_file() {
+  if [ -e "$1" ]; then
+    cp -p "$1" "$1.old.part"
+    persist "$1.old.part"
+    mv "$1.old.part" "$1.old"
+    persist "$(dirname "$1")"
+  fi
+}
+
+# From here on, until forget_old, the next run knows what to put back.
+keep_old_files() {
+  keep_old_file "$unit"
+  keep_old_file "$program"
+  printf '%s\n' "program=$was_program" "unit=$was_unit" "offer=$was_offer" "enabled=$was_enabled" \
+    "active=$was_active" >"$pending.part"
+  persist "$pending.part"
+  mv "$pending.part" "$pending"
+  persist "$configuration_directory"
+}
+
+# Only what was not there before may go.
 put_back() {
-  if [ -e "$1.old" ]; then mv "$1.old" "$1"; else rm -f "$1"; fi
+  if [ -e "$1.old" ]; then
+    mv "$1.old" "$1"
+  elif [ "$2" = no ]; then
+    rm -f "$1"
+  fi
 }
 
 place_files() {
-  mkdir -p "$records"
-  chmod 700 "$state_directory" "$records"
+  (umask 077 && mkdir -p "$records")
   place_configuration
   mv "$unit.new" "$unit"
   mv "$program.new" "$program"
+  # An upgrade leaves it to the operator, who may have disabled it.
+  [ "$was_unit" = yes ] || enable_at_boot
 }
 
 # The unit that is there without a program is what an installation that was cut off leaves; so the program goes first.
 put_files_back() {
-  put_back "$program"
-  put_back "$unit"
+  put_back "$program" "$was_program"
+  put_back "$unit" "$was_unit"
+  put_back "$configuration.new" "$was_offer"
   [ ! -e "$configuration.old" ] || mv "$configuration.old" "$configuration"
+  [ "$was_enabled" = yes ] || rm -f "$wants"
+}
+
+finish_interrupted() {
+  if [ -f "$pending" ]; then
+    put_files_back
+    say "put back what an installation that was cut off had replaced"
+  fi
+  rm -f "$program.old" "$unit.old" "$configuration.old" "$program.old.part" "$unit.old.part" "$pending.part"
 }
 
 forget_old() {
+  persist "$(dirname "$program")" "$(dirname "$unit")" "$configuration_directory"
+  rm -f "$pending"
   rm -f "$program.old" "$unit.old" "$configuration.old" "$configuration.part"
 }
 
@@ -252,41 +341,64 @@ enable_at_boot() {
   ln -sf "/etc/systemd/system/$unit_name" "$wants"
 }
 
+is_running() {
+  [ -z "$root" ] && systemctl is-active --quiet "$unit_name"
+}
+
 main_pid() {
   systemctl show --property MainPID --value "$unit_name"
 }
 
 # systemctl comes back when the service has said READY=1, or has ended without.
+restarts() {
+  # It must not keep the lock when this script is killed.
+  systemctl restart "$unit_name" 2>/dev/null 9<&- &
+  job=$!
+  fifths=0
+  while kill -0 "$job" 2>/dev/null; do
+    sleep 0.2
+    fifths=$((fifths + 1))
+    [ $((fifths % 50)) -ne 25 ] || say "waiting until it is ready, for $((fifths / 5)) of at most $ready_seconds s"
+  done
+  wait "$job"
+}
+
 starts() {
   systemctl daemon-reload
   systemctl reset-failed "$unit_name" 2>/dev/null || true
   started_at=$(date +%s)
-  systemctl restart "$unit_name" 2>/dev/null || return 1
+  restarts || return 1
   pid=$(main_pid)
   sleep "$settle_seconds"
-  systemctl is-active --quiet "$unit_name" && [ "$(main_pid)" = "$pid" ]
+  is_running && [ "$(main_pid)" = "$pid" ]
 }
 
 roll_back() {
   trap '' HUP INT TERM
   trap - EXIT
-  journalctl --sync 2>/dev/null || true
-  said=$(journalctl --quiet --no-pager --output cat --lines 5 --since "@${started_at:-0}" \
-    "_SYSTEMD_UNIT=$unit_name" || true)
-  systemctl stop "$unit_name" 2>/dev/null || true
+  remove_staged
+  [ "$touches_service" = no ] || stop_and_ask
   put_files_back
-  if [ "$was_enabled" = no ]; then rm -f "$wants"; fi
-  systemctl daemon-reload
+  forget_old
+  [ -n "$root" ] || systemctl daemon-reload
+  if [ "$touches_service" = no ]; then
+    fail "Cannot install $new_version as each step must succeed: one did not, and what was there before is back"
+  fi
   systemctl reset-failed "$unit_name" 2>/dev/null || true
   [ -z "$said" ] || printf 'it said last:\n%s\n' "$said" >&2
-  if [ -z "$old_version" ]; then
+  if [ "$was_program" = no ]; then
     fail "Cannot install $new_version as it must become ready: it did not, and only the configuration is left of it"
-  elif [ "$was_active" = no ]; then
-    fail "Cannot upgrade to $new_version as it must become ready: $old_version is back, stopped as before"
   elif starts; then
     fail "Cannot upgrade to $new_version as it must become ready: $old_version is back and running"
   fi
   fail "Cannot upgrade to $new_version as it must become ready: $old_version is back, and does not become ready either"
+}
+
+stop_and_ask() {
+  journalctl --sync 2>/dev/null || true
+  said=$(journalctl --quiet --no-pager --output cat --lines 5 --since "@${started_at:-0}" \
+    "_SYSTEMD_UNIT=$unit_name" || true)
+  systemctl stop "$unit_name" 2>/dev/null || true
 }
 
 install_metald() {
@@ -294,52 +406,51 @@ install_metald() {
   find_source
   refuse_foreign_unit
   stage
-
+  look_at_host
+  finish_interrupted
   old_version=
   [ ! -e "$program" ] || old_version=$(version_of "$program" || echo "the old version")
-  was_enabled=no
-  [ ! -L "$wants" ] || was_enabled=yes
-  was_active=no
-  [ -n "$root" ] || ! systemctl is-active --quiet "$unit_name" || was_active=yes
 
-  if [ "$was_active" = yes ] && cmp -s "$program.new" "$program" && cmp -s "$unit.new" "$unit"; then
+  if [ ! -f "$pending" ] && is_running && cmp -s "$program.new" "$program" && cmp -s "$unit.new" "$unit"; then
     place_configuration
-    mkdir -p "$records"
-    enable_at_boot
+    (umask 077 && mkdir -p "$records")
     say "$new_version is installed and running"
     return
   fi
 
-  keep_old_files
-  if [ -n "$root" ] || [ "$start" = no ]; then
-    place_files
-    enable_at_boot
-    forget_old
-    if [ -n "$root" ]; then
-      say "$new_version is installed below $root and will start when that boots"
-      return
-    fi
-    systemctl daemon-reload
-    if [ "$was_active" = no ]; then
-      say "$new_version is installed and enabled; systemctl start metald starts it"
-    else
-      say "$new_version is installed; $old_version runs until systemctl restart metald"
-    fi
-    return
+  # What was stopped stays stopped; what is new is to run.
+  touches_service=no
+  if [ -z "$root" ] && [ "$start" = yes ] && { [ "$was_active" = yes ] || [ "$was_unit" = no ]; }; then
+    touches_service=yes
   fi
-
-  trap 'rm -f "$program.new" "$unit.new" "$configuration.part"; roll_back' EXIT
+  keep_old_files
+  trap roll_back EXIT
   place_files
-  enable_at_boot
-  starts || exit 1
+  if [ "$touches_service" = yes ]; then
+    starts || exit 1
+  elif [ -z "$root" ]; then
+    systemctl daemon-reload
+  fi
   trap - EXIT HUP INT TERM
   forget_old
-  if [ -z "$old_version" ]; then
+  say_outcome
+}
+
+say_outcome() {
+  if [ -n "$root" ]; then
+    say "$new_version is installed below $root and will start when that boots"
+  elif [ "$touches_service" = yes ] && [ -z "$old_version" ]; then
     say "$new_version is installed and running; put a record for each VM into $records"
-  elif [ "$old_version" = "$new_version" ]; then
+  elif [ "$touches_service" = yes ] && [ "$old_version" = "$new_version" ]; then
     say "$new_version is installed again and running"
-  else
+  elif [ "$touches_service" = yes ]; then
     say "$old_version was upgraded to $new_version, which is running"
+  elif [ "$was_active" = yes ]; then
+    say "$new_version is installed; $old_version runs until systemctl restart metald"
+  elif [ "$was_unit" = no ]; then
+    say "$new_version is installed and enabled; systemctl start metald starts it"
+  else
+    say "$new_version is installed, and stopped as before; systemctl start metald starts it"
   fi
 }
 
@@ -357,13 +468,20 @@ uninstall_metald() {
     systemctl stop "$unit_name" 2>/dev/null || true
     ! systemctl is-active --quiet "$unit_name" || fail "Cannot uninstall as $unit_name must stop first: it does not"
   fi
-  rm -f "$wants" "$program" "$unit" "$program.new" "$program.old" "$unit.new" "$unit.old"
+  rm -f "$wants" "$program" "$unit"
+  remove_staged
+  rm -f "$pending" "$program.old" "$unit.old"
   [ -n "$root" ] || systemctl daemon-reload
   [ -n "$root" ] || systemctl reset-failed "$unit_name" 2>/dev/null || true
   if [ "$purge" = yes ]; then
-    rm -rf "$configuration_directory" "$state_directory" "$unit.d"
+    rm -f "$configuration" "$configuration.new" "$configuration.old" "$configuration_directory/environment"
+    rm -rf "$records" "$state_directory/state" "$unit.d"
     [ -n "$root" ] || rm -rf /run/metald /run/metald-lock
     say "metald is removed, with its records, state and configuration"
+    for directory in "$configuration_directory" "$state_directory"; do
+      [ ! -d "$directory" ] || rmdir "$directory" 2>/dev/null ||
+        say "left $directory, which holds what is not metald's"
+    done
   else
     say "metald is removed; records and state stay in $state_directory, the configuration in $configuration_directory"
   fi
@@ -374,6 +492,8 @@ uninstall_metald() {
 parse_arguments "$@"
 name_paths
 require_host
+require_tools
+take_lock
 case $action in
 install) install_metald ;;
 uninstall) uninstall_metald ;;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { it } from "node:test";
 import { ROOT } from "../tool/root.ts";
 import { ROOT_MADE } from "./box/bare_root.ts";
@@ -43,6 +45,24 @@ describeWhere([SHELLCHECK], "install.sh and the scripts of the tests", () => {
     const { status, stdout } = spawnSync("shellcheck", scripts, { cwd: ROOT, encoding: "utf8" });
     assert.equal(`${status}${stdout}`, "0");
   });
+});
+
+it("install.sh --help tells of every option to anybody, and what makes no sense is refused", () => {
+  const script = join(ROOT, "install.sh");
+  const run = (...args: readonly string[]) => spawnSync("sh", [script, ...args], { encoding: "utf8", cwd: "/" });
+  const help = run("--help");
+  assert.equal(`${help.status}${help.stderr}`, "0");
+  const options = [...readFileSync(script, "utf8").matchAll(/^ {4}(--[a-z-]+)[ )|=]/gm)].map(
+    ([, option = ""]) => option,
+  );
+  assert.ok(options.length >= 5, `${options}`);
+  for (const option of options) assert.match(help.stdout, new RegExp(`^  ${option}\\b`, "m"));
+  assert.equal(run("-h").stdout, help.stdout);
+  for (const args of [["--frobnicate"], ["metald"], ["--purge"], ["--root"], ["--root="], ["--no-start", "--purge"]]) {
+    const { status, stdout, stderr } = run(...args);
+    assert.equal(`${status}${stdout}`, "64", args.join(" "));
+    assert.match(stderr, /^install\.sh: Cannot .*; --help shows what there is\n$/);
+  }
 });
 
 describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
@@ -184,7 +204,9 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
         assert.equal(await box.output(["cat", UNIT]), content.trimEnd());
       }
       await box.shell(`ln -sf /dev/null ${UNIT}`);
-      await sentence(/must be a file of metald's own: it is a link to \/dev\/null$/m, script);
+      await sentence(/must not be masked: systemctl unmask metald ends that$/m, script);
+      await box.shell(`ln -sf /etc/hostname ${UNIT}`);
+      await sentence(/must be a file of metald's own: it is a link to \/etc\/hostname$/m, script);
       await box.shell(`rm ${UNIT}; mkdir -p /usr/lib/systemd/system; echo >/usr/lib/systemd/system/metald.service`);
       await sentence(/usr\/lib\/systemd\/system\/metald\.service must be metald's own/, script);
       await box.shell("rm /usr/lib/systemd/system/metald.service");
