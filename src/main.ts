@@ -23,7 +23,7 @@ import { createDirectoryRegistry } from "./adapters/registry/directory_registry.
 import { createFileStateStore } from "./adapters/state/file_state_store.ts";
 import { createInstanceLock, lockDirectory } from "./adapters/state/instance_lock.ts";
 import { createIntentDirectory } from "./adapters/state/intent_directory.ts";
-import { createReloadOutcomes, readReloadOutcome } from "./adapters/status/reload_file.ts";
+import { createReloadOutcomes, readReloadOutcome, removeOldOutcomes } from "./adapters/status/reload_file.ts";
 import { createStatusFile, readStatusFile } from "./adapters/status/status_file.ts";
 import { createSystemHost } from "./adapters/systemd/host.ts";
 import { createServiceManager } from "./adapters/systemd/manager.ts";
@@ -60,6 +60,11 @@ const LOCK_DIRECTORY = lockDirectory(UID, process.env["XDG_RUNTIME_DIR"]);
 
 async function startAgent({ configuration, control, fleetObserver, report, signal }: AgentContext): Promise<AgentEnd> {
   const { registryPath, stateDir, durableDir } = configuration.settings;
+  // Before anything that reads or writes beside it is made: a second agent must not touch the files of the first.
+  const lock = await createInstanceLock({ registryPath, directory: LOCK_DIRECTORY, uid: UID }).acquire();
+  if (lock.kind === "held_by_another") return { kind: "locked", detail: lock.detail };
+  if (lock.kind === "unavailable") return { kind: "lock_unavailable", error: lock.error };
+  removeOldOutcomes(LOCK_DIRECTORY);
   const clock = createSystemClock();
   const pidfds = await loadPidfds();
   const processTable = createProcessTable({ clock, pidfds });
@@ -83,11 +88,7 @@ async function startAgent({ configuration, control, fleetObserver, report, signa
     guestProbe: createGuestProbe(),
     diskHolders: createDiskHolders(),
     stateStore: createFileStateStore({ stateDir, durableDir, bootId: processTable.bootId, uid: UID }),
-    instanceLock: createInstanceLock({
-      registryPath,
-      directory: LOCK_DIRECTORY,
-      uid: UID,
-    }),
+    instanceLock: { acquire: () => Promise.resolve(lock) },
     host: createSystemHost(),
     notify: await createNotify({
       socket: process.env["NOTIFY_SOCKET"],

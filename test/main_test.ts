@@ -6,10 +6,11 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { lockDirectory } from "../src/adapters/state/instance_lock.ts";
 import { withDirectory } from "./config/temporary_directory.ts";
 import { waitFor } from "./host/wait.ts";
 import { ROOT } from "./tool/root.ts";
@@ -179,10 +180,38 @@ test("a second agent on the same registry ends with 75, whatever its other place
       const other = join(directory, "other.jsonc");
       const places = { state_dir: join(directory, "run2"), durable_dir: join(directory, "state2") };
       writeFileSync(other, JSON.stringify({ registry: { path: join(directory, "vms") }, ...places }), { mode: 0o600 });
-      const { status, stderr } = metald(["run", "--config", other]);
-      assert.equal(status, 75, stderr);
+      const { status, stdout, stderr } = metald(["run", "--config", other]);
+      assert.deepEqual([status, stdout], [75, ""], stderr);
       assert.ok(stderr.includes(`process ${child.pid} holds`) && stderr.includes(join(directory, "vms")), stderr);
       assert.equal(child.exitCode, null);
+    });
+  }));
+
+test("a second agent touches nothing of the first: a reload is answered, and consoles are not cut", () =>
+  withDirectory(async (directory) => {
+    const path = writeConfiguration(directory);
+    await withAgent(path, async ({ said, child }) => {
+      await said("reliability subsystem started");
+      const reload = () => metald(["reload"], { MAINPID: String(child.pid) });
+      assert.deepEqual([reload().status, reload().stdout], [0, "nothing has changed\n"]);
+      const outcome = join(
+        lockDirectory(process.geteuid?.() ?? 0, process.env["XDG_RUNTIME_DIR"]),
+        `reload-${child.pid}.json`,
+      );
+      const before = readFileSync(outcome, "utf8");
+      const other = join(directory, "other.jsonc");
+      const places = { state_dir: join(directory, "run2"), durable_dir: join(directory, "state2") };
+      writeFileSync(other, JSON.stringify({ registry: { path: join(directory, "vms") }, ...places }), { mode: 0o600 });
+      mkdirSync(join(directory, "run2/console"), { recursive: true, mode: 0o700 });
+      writeFileSync(join(directory, "run2/console/vm-1.log"), "x".repeat(3_000_000));
+      const { status, stderr } = metald(["run", "--config", other], { NOTIFY_SOCKET: join(directory, "notify") });
+      assert.equal(status, 75, stderr);
+      assert.deepEqual(readdirSync(join(directory, "run2")), ["console"]);
+      assert.deepEqual(readdirSync(join(directory, "run2/console")), ["vm-1.log"]);
+      assert.equal(statSync(join(directory, "run2/console/vm-1.log")).size, 3_000_000);
+      assert.equal(readFileSync(outcome, "utf8"), before);
+      const again = reload();
+      assert.deepEqual([again.status, again.stdout], [0, "nothing has changed\n"], again.stderr);
     });
   }));
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { createReplacedFile } from "./replaced_file.ts";
@@ -23,7 +23,8 @@ export interface ReloadReading extends ReloadOutcome {
 
 /** @returns what publishes the outcomes of this process's reloads */
 export function createReloadOutcomes(directory: string, pid: number): (outcome: ReloadOutcome) => void {
-  removeOld(directory);
+  // Of an earlier process of this number: its last outcome would be taken for what was there before the first of this one.
+  remove(reloadPath(directory, pid));
   const file = createReplacedFile(reloadPath(directory, pid));
   let number = 0;
   return ({ errors, changed }) => {
@@ -32,14 +33,27 @@ export function createReloadOutcomes(directory: string, pid: number): (outcome: 
   };
 }
 
-/** Those of agents that are gone, and of an earlier process of this number. One that lives writes its own anew at each reload. */
-function removeOld(directory: string): void {
+/** Removes those of agents that are gone. Agents of other registries have theirs in the same place, and may be writing one. */
+export function removeOldOutcomes(directory: string): void {
+  for (const name of namesIn(directory)) {
+    const pid = /^reload-(\d+)\.json/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) remove(join(directory, name));
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
   try {
-    for (const name of readdirSync(directory)) {
-      if (/^reload-\d+\.json/.test(name)) rmSync(join(directory, name), { force: true });
-    }
+    return readdirSync(directory);
   } catch {
-    // There is no directory yet, or what is old stays.
+    return [];
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // What is old stays.
   }
 }
 
