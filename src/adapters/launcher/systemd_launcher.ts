@@ -8,20 +8,17 @@
  * @module
  */
 
-import { setTimeout } from "node:timers/promises";
-import type { ProcessIdentity } from "../../domain/process.ts";
 import { unreachable } from "../../domain/unreachable.ts";
 import type { ArgvLaunch, VmRecord } from "../../domain/vm_record.ts";
-import type { ExitStatus, Launcher, LauncherState, LaunchOutcome, UnitStop } from "../../ports/launcher.ts";
+import type { Launcher, LauncherState, LaunchOutcome, UnitStop } from "../../ports/launcher.ts";
 import { readBootId } from "../process/boot_id.ts";
-import { createProcFileReader, type ReadProcFile } from "../process/proc_file.ts";
-import { readStat } from "../process/read_process.ts";
-import { TICKS_PER_SECOND } from "../process/stat.ts";
+import { createProcFileReader } from "../process/proc_file.ts";
 import { endText, type ServiceManager } from "../systemd/manager.ts";
-import { describeUnit, type UnitState, unitActivity, whyNotItsName } from "../systemd/unit_state.ts";
+import { describeUnit, unitActivity, whyNotItsName } from "../systemd/unit_state.ts";
 import { launchEnvironment } from "./launch_environment.ts";
 import { whyNotRunnable } from "./runnable.ts";
 import { transientVmUnit, vmUnitName } from "./transient_vm_unit.ts";
+import { exitOf } from "./unit_exit.ts";
 import { outcomeOf, readsAs, refused, type UnitStarter, unknown } from "./unit_outcome.ts";
 import { findUser } from "./user.ts";
 
@@ -32,14 +29,6 @@ const UNIT_START_TIMEOUT_MS = 30_000;
 const RESET_TIMEOUT_MS = 5_000;
 /** Longer than systemd's own default for a unit's stop. */
 const STOP_TIMEOUT_MS = 120_000;
-/** From the death of a main process to systemd's knowing it. */
-const NEWS_TIMEOUT_MS = 500;
-const NEWS_POLL_MS = 10;
-/** systemd counts in microseconds, the kernel in ticks. */
-const START_ROUNDING_TICKS = 2;
-/** From the start of a main process to systemd's noting it: on a busy host, or where the unit itself says its pid late. */
-const START_NOTICED_TICKS_MAX = 10 * TICKS_PER_SECOND;
-
 export interface SystemdLauncherOptions {
   readonly manager: ServiceManager;
   /** How this very program is called, before its sub-command. */
@@ -162,44 +151,6 @@ async function inspect(manager: ServiceManager, unit: string): Promise<LauncherS
       return unknown(describeUnit(unit, reading.state));
     default:
       return unreachable(activity);
-  }
-}
-
-/**
- * A death shows in `/proc` a little before systemd has taken notice of it, so its news is waited for. A unit that is gone
- * tells nothing, though all of its properties read as success.
- */
-async function exitOf(
-  { manager, read, bootId }: Starter,
-  unit: string,
-  process: ProcessIdentity,
-): Promise<ExitStatus | undefined> {
-  if (process.bootId !== bootId) return undefined;
-  const until = performance.now() + NEWS_TIMEOUT_MS;
-  for (;;) {
-    const reading = await manager.show(unit);
-    if (reading.kind === "unknown" || !wasMain(process, reading.state)) return undefined;
-    if (reading.state.mainPid !== process.pid && reading.state.exit !== undefined) return reading.state.exit;
-    if (isAlive(read, process) || performance.now() >= until) return undefined;
-    await setTimeout(NEWS_POLL_MS);
-  }
-}
-
-/**
- * Whether a process is the last main one of a unit. A pid is used again, so its start is compared too; an id of the invocation
- * would be known only to the agent that launched it.
- */
-function wasMain({ pid, startTicks }: ProcessIdentity, { lastMainPid, lastMainStartTicks }: UnitState): boolean {
-  const noticedAfter = lastMainStartTicks - startTicks;
-  return lastMainPid === pid && noticedAfter >= -START_ROUNDING_TICKS && noticedAfter <= START_NOTICED_TICKS_MAX;
-}
-
-function isAlive(read: ReadProcFile, { pid, startTicks }: ProcessIdentity): boolean {
-  try {
-    const stat = readStat(read, `/proc/${pid}`);
-    return stat?.startTicks === startTicks && stat.state !== "Z" && stat.state !== "X";
-  } catch {
-    return false;
   }
 }
 

@@ -51,7 +51,9 @@ export function whyNotServed(socketPath: string, { mainPid, includes }: UnitProc
     const read = createProcFileReader();
     const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
     const isOurs = (pid: number) => pid === mainPid || includes(pid);
-    for (const pid of [mainPid, ...pids.filter((each) => each !== mainPid && includes(each))]) {
+    // As a rule it is the main process, and the others need not be looked at.
+    for (const pid of [mainPid, ...pids]) {
+      if (!isOurs(pid)) continue;
       const own = ownListener(read, pid, file);
       if (own === undefined) continue;
       const rivals = own.rivals.length === 0 ? [] : pids.filter((each) => !isOurs(each));
