@@ -111,6 +111,7 @@ export type SubsystemEvent =
   | { readonly type: "process_table_unreadable"; readonly error: string }
   | { readonly type: "process_table_readable_again" }
   | { readonly type: "registry_readable_again"; readonly path: string }
+  | ({ readonly type: "record_valid_again" } & OfVm)
   | {
       readonly type: "record_invalid";
       /** Undefined when the file's name gives no id. */

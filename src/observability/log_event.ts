@@ -49,6 +49,7 @@ export function entryOf(event: ReliabilityEvent): LogEntry | undefined {
     case "process_table_readable_again":
     case "registry_unreadable":
     case "registry_readable_again":
+    case "record_valid_again":
     case "record_invalid":
     case "intent_invalid":
     case "state_unwritable":
@@ -121,6 +122,8 @@ function subsystemEntry(event: SubsystemEvent): LogEntry {
       return line("ERROR", "registry unreadable", { path: event.path, error: event.error });
     case "registry_readable_again":
       return line("INFO", "registry readable again", { path: event.path });
+    case "record_valid_again":
+      return line("INFO", "vm record valid again", { vm_id: event.vmId });
     case "record_invalid":
       return line("ERROR", "vm record invalid", { vm_id: event.vmId, path: event.path, error: event.error });
     case "intent_invalid":

@@ -32,6 +32,8 @@ export interface InventoryChange {
   readonly deleted: readonly VmId[];
   /** Refused records that were not reported with this error before. */
   readonly newlyInvalid: readonly InvalidRecord[];
+  /** Tracked VMs whose record was refused, and is not any more. */
+  readonly validAgain: readonly VmId[];
   /** Set when the registry could be believed before, or could not for another reason. */
   readonly newlyUnreadable: { readonly path: string; readonly error: string } | undefined;
   readonly readableAgain: boolean;
@@ -69,7 +71,8 @@ export function mergeListing(
     if (entry.kind === "invalid" && error !== undefined) stillInvalid.set(placeOf(entry), error);
   }
   const change = mergeEntries({ records: kept, invalid: stillInvalid, unreadable: undefined }, listing.entries);
-  return { ...change, deleted, readableAgain: inventory.unreadable !== undefined };
+  const validAgain = change.read.filter(({ id }) => inventory.invalid.has(id) && kept.has(id)).map(({ id }) => id);
+  return { ...change, deleted, validAgain, readableAgain: inventory.unreadable !== undefined };
 }
 
 /** Merges some entries, and says nothing of the others. */
@@ -80,6 +83,7 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
   const created: ReadRecord[] = [];
   const changed: ReadRecord[] = [];
   const newlyInvalid: InvalidRecord[] = [];
+  const validAgain: VmId[] = [];
   for (const entry of entries) {
     if (entry.kind === "invalid") {
       const place = placeOf(entry);
@@ -88,7 +92,7 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
       continue;
     }
     read.push(entry);
-    invalid.delete(entry.id);
+    if (invalid.delete(entry.id) && records.has(entry.id)) validAgain.push(entry.id);
     const known = records.get(entry.id);
     if (known === undefined) created.push(entry);
     else if (known.contentHash !== entry.record.contentHash) changed.push(entry);
@@ -102,6 +106,7 @@ export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord
     changed,
     deleted: [],
     newlyInvalid,
+    validAgain,
     newlyUnreadable: undefined,
     readableAgain: false,
   };
@@ -119,6 +124,7 @@ function unreadable(inventory: Inventory, path: string, error: string): Inventor
     changed: [],
     deleted: [],
     newlyInvalid: [],
+    validAgain: [],
     newlyUnreadable: inventory.unreadable === error ? undefined : { path, error },
     readableAgain: false,
   };

@@ -131,6 +131,7 @@ export class RegistryReader {
     if (change.newlyUnreadable !== undefined) report({ type: "registry_unreadable", ...change.newlyUnreadable });
     if (change.readableAgain) report({ type: "registry_readable_again", path: registry.path });
     for (const { id, path, error } of change.newlyInvalid) report({ type: "record_invalid", vmId: id, path, error });
+    for (const id of change.validAgain) report({ type: "record_valid_again", vmId: id });
     for (const id of change.deleted) this.#fleet.untrack(id);
     for (const { id, record } of change.created) {
       report({ type: "vm_created", vmId: id });

@@ -35,6 +35,7 @@ export const EVENT_EXAMPLES: { readonly [Type in ReliabilityEvent["type"]]: read
     { type: "registry_unreadable", path: "/var/lib/metald/vms", error: "ENOENT: no such file or directory" },
   ],
   registry_readable_again: [{ type: "registry_readable_again", path: "/var/lib/metald/vms" }],
+  record_valid_again: [{ type: "record_valid_again", vmId: "vm-bad" }],
   record_invalid: [
     {
       type: "record_invalid",

@@ -159,3 +159,19 @@ test("launchDifferences() names the parts with which a VM was started, and nothi
   });
   assert.deepEqual(launchDifferences(before, now), ["vmm", "socket", "launch", "disks"]);
 });
+
+test("a record that is valid again is told once, by a listing as by a reading of its own, whether or not it changed", () => {
+  for (const merge of [
+    (inventory: Inventory, entry: ReadRecord | InvalidRecord) => mergeListing(inventory, listing(entry), PATH, false),
+    (inventory: Inventory, entry: ReadRecord | InvalidRecord) => mergeEntries(inventory, [entry]),
+  ]) {
+    const broken = merge(known("a"), bad("a")).inventory;
+    for (const content of ["a", "a=2"]) {
+      const mended = merge(broken, read(content));
+      assert.deepEqual(mended.validAgain, ["a"]);
+      assert.deepEqual(merge(mended.inventory, read(content)).validAgain, []);
+    }
+  }
+  const neverGood = mergeListing(EMPTY_INVENTORY, listing(bad("a")), PATH, false).inventory;
+  assert.deepEqual(mergeListing(neverGood, listing(read("a")), PATH, false).validAgain, []);
+});
