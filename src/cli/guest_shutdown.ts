@@ -1,16 +1,18 @@
 /**
  * `metald guest-shutdown`: what stopping a VM's unit runs, so that a guest shuts down by itself when its host does.
  *
- * The units of VMs call it by `ExecStop=`; nobody else need. systemd tells by `MAINPID` what to wait for, ends what is left
- * afterwards, and stops `metald.service` before: https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
+ * The units of VMs call it by `ExecStop=`; nobody else need. systemd tells by `MAINPID` what to wait for, ends what is
+ * left afterwards, and stops `metald.service` before:
+ * https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
  *
- * Each request presses a key: the power button of ACPI (QEMU, Cloud Hypervisor), Ctrl-Alt-Del (Firecracker). Pressing it more
- * often is no matter of course, as some guests take a second press for force: systemd reboots at once after eight
- * Ctrl-Alt-Dels within two seconds, which is what requests come to that pile up at a VMM busy with a snapshot
+ * Each request presses a key: the power button of ACPI (QEMU, Cloud Hypervisor), Ctrl-Alt-Del (Firecracker). Pressing
+ * it more often is no matter of course, as some guests take a second press for force: systemd reboots at once after
+ * eight Ctrl-Alt-Dels within two seconds, which is what requests come to that pile up at a VMM busy with a snapshot
  * (https://www.freedesktop.org/software/systemd/man/latest/systemd-system.conf.html, `CtrlAltDelBurstAction=`). So
  *
  * - a request may take all the time there is: one that timed out may be read later, and is not made again;
- * - a guest that was asked is asked again only if its VMM has just been started, since a guest that boots may not hear yet;
+ * - a guest that was asked is asked again only if its VMM has just been started, since a guest that boots may not hear
+ *   yet;
  * - a VMM that refused is asked again after pauses that grow;
  * - in all there are `REQUESTS_MAX` requests.
  * @module

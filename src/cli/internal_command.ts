@@ -1,10 +1,11 @@
 /**
  * Commands that units of systemd run, and that people need not know: their arguments are written by metald itself.
  *
- * They are a contract between versions. The unit of a VM is written when the VM starts and lives for as long as the VM; an upgrade
- * puts a new binary in the place that the unit names. So each form that a released version ever wrote is understood for ever, and so
- * is what goes with it: `METALD_VM_ID` and `MAINPID` in the environment, exit code 0 of `guest-shutdown` whatever the guest does.
- * The forms are listed in `test/cli/internal_command_test.ts`. A new one is added to them; none is changed or taken away.
+ * They are a contract between versions. The unit of a VM is written when the VM starts and lives for as long as the
+ * VM; an upgrade puts a new binary in the place that the unit names. So each form that a released version ever wrote
+ * is understood for ever, and so is what goes with it: `METALD_VM_ID` and `MAINPID` in the environment, exit code 0 of
+ * `guest-shutdown` whatever the guest does. The forms are listed in `test/cli/internal_command_test.ts`. A new one is
+ * added to them; none is changed or taken away.
  * @module
  */
 

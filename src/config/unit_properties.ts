@@ -1,17 +1,18 @@
 /**
- * Which properties of its unit a record may set: https://www.freedesktop.org/software/systemd/man/latest/systemd.directives.html
+ * Which properties of its unit a record may set:
+ * https://www.freedesktop.org/software/systemd/man/latest/systemd.directives.html
  *
- * What a VM may use and see is the operator's to say: limits, scheduling, devices, network, sandbox, credentials, lines of the
- * journal. Everything else is refused, known today or not, as the agent's promises rest on it:
+ * What a VM may use and see is the operator's to say: limits, scheduling, devices, network, sandbox, credentials,
+ * lines of the journal. Everything else is refused, known today or not, as the agent's promises rest on it:
  *
  * - that nobody but the agent starts the VM again, or ends it (`Restart*`, `RuntimeMaxSec`, `WatchdogSec`, `OnFailure`,
  *   `BindsTo`, `PartOf`, `Condition*`, `JobTimeoutSec`);
- * - that no VM touches the host itself or the agent (`FailureAction`, `SuccessAction`, `StartLimitAction`, `Conflicts`, `Upholds`;
- *   `RuntimeDirectory=metald` would give the agent's own to the VM's user);
- * - which processes are the VM's (`Slice`, `Delegate`, `User`, `Environment*`) and how their end is known (`Type`, `PIDFile`,
- *   `RemainAfterExit`, `SuccessExitStatus`);
- * - that the host shuts guests down, in order (`Exec*`, `KillMode`, `KillSignal`, `TimeoutStopSec`, `DefaultDependencies`; beneath a
- *   `RootDirectory` of the VM's user root would run that user's loader);
+ * - that no VM touches the host itself or the agent (`FailureAction`, `SuccessAction`, `StartLimitAction`,
+ *   `Conflicts`, `Upholds`; `RuntimeDirectory=metald` would give the agent's own to the VM's user);
+ * - which processes are the VM's (`Slice`, `Delegate`, `User`, `Environment*`) and how their end is known (`Type`,
+ *   `PIDFile`, `RemainAfterExit`, `SuccessExitStatus`);
+ * - that the host shuts guests down, in order (`Exec*`, `KillMode`, `KillSignal`, `TimeoutStopSec`,
+ *   `DefaultDependencies`; beneath a `RootDirectory` of the VM's user root would run that user's loader);
  * - that the console is in the journal (`Standard*`, `LogNamespace`).
  * @module
  */
@@ -57,8 +58,8 @@ const SINGLE = [
 /** What the VM uses while it runs, such as a virtiofsd, and what must therefore end after it. */
 const ORDER = "After";
 /**
- * The agent comes after its VMs, and targets come after the agent: a VM after either would close a circle, which systemd breaks by
- * leaving out the stop of somebody when the host shuts down.
+ * The agent comes after its VMs, and targets come after the agent: a VM after either would close a circle, which
+ * systemd breaks by leaving out the stop of somebody when the host shuts down.
  */
 const MAY_PRECEDE = /^(?!metald[.-])[A-Za-z0-9:_.\\@-]{1,247}\.(service|socket|mount|device)$/;
 

@@ -77,7 +77,7 @@ test("nobody is asked at a socket that the unit does not serve, and that is said
   assert.deepEqual(said, ["the guest of vm-1 is not asked to shut down: pid 7 has bound it"]);
 });
 
-test("a guest that was asked is asked again only while it may boot, and a VMM that refused after longer and longer", () => {
+test("a guest that was asked is asked again only while it may boot, a VMM that refused after longer and longer", () => {
   const refused = { kind: "not_asked", error: "busy" } as const;
   assert.equal(pauseAfter({ kind: "asked" }, 1, 10_000), 30_000);
   assert.equal(pauseAfter({ kind: "asked" }, 1, 3_600_000), Number.POSITIVE_INFINITY);

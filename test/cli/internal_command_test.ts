@@ -13,8 +13,8 @@ const guestShutdown = (vmm: Extract<InternalCommand, { kind: "guest_shutdown" }>
   ({ kind: "guest_shutdown", vmm, socket: "/run/vms/a b.sock", timeoutMs: 90_000 }) as const;
 
 /**
- * What units are given, by the first version that wrote it. VMs outlive upgrades, so units of each of these may call this
- * version: add to the list, and change nothing in it.
+ * What units are given, by the first version that wrote it. VMs outlive upgrades, so units of each of these may call
+ * this version: add to the list, and change nothing in it.
  */
 const FORMS: readonly (readonly [since: string, args: readonly string[], means: InternalCommand])[] = [
   ["0.1.0", ["guest-shutdown", "firecracker", "run/vms/a b.sock", "90000"], guestShutdown("firecracker")],

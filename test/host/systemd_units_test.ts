@@ -1,5 +1,6 @@
 /**
- * VMs in units of systemd, on a throw-away host: the contracts of launcher and hooks, and what stopping and rebooting do.
+ * VMs in units of systemd, on a throw-away host: the contracts of launcher and hooks, and what stopping and rebooting
+ * do.
  * @module
  */
 

@@ -1,10 +1,10 @@
 /**
  * Starts VMs as detached processes, each in a session of its own, for hosts without systemd.
  *
- * A session of its own keeps a terminal's or a service manager's signals to the agent away from the VM; the output goes to
- * a file, so nothing breaks when the agent ends. The runtime closes its own file descriptors in the child, the lock of the
- * registry among them. What is not kept apart is the control group: inside a systemd service the VM would die with it,
- * which is why the configuration refuses that.
+ * A session of its own keeps a terminal's or a service manager's signals to the agent away from the VM; the output
+ * goes to a file, so nothing breaks when the agent ends. The runtime closes its own file descriptors in the child, the
+ * lock of the registry among them. What is not kept apart is the control group: inside a systemd service the VM would
+ * die with it, which is why the configuration refuses that.
  * @module
  */
 
@@ -92,8 +92,8 @@ type Command =
   | { readonly kind: "refused"; readonly error: string };
 
 /**
- * Spawning with a uid leaves an empty list of groups in both runtimes, so a VM would not be in `kvm`; `setpriv` takes the
- * user's own groups and then becomes the program, under the same pid.
+ * Spawning with a uid leaves an empty list of groups in both runtimes, so a VM would not be in `kvm`; `setpriv` takes
+ * the user's own groups and then becomes the program, under the same pid.
  */
 function commandOf(launch: ArgvLaunch): Command {
   const argv = withOwnVariables(launch);

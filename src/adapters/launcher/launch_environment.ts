@@ -2,9 +2,10 @@
  * The environment of what we start. It is made anew and never inherited: the agent's own holds the secrets of its
  * telemetry and the switches of its service manager, and a VM must start the same whoever starts it.
  *
- * What a record adds is for the VMM alone. Beside it root runs programs: `setpriv`, which becomes the VM's user, and the command
- * by which a unit asks the guest to shut down. `LD_PRELOAD` or `LD_LIBRARY_PATH` of a record would make them run what the
- * VM's user has put there. So the record's variables are arguments of `env`, which only that user runs.
+ * What a record adds is for the VMM alone. Beside it root runs programs: `setpriv`, which becomes the VM's user, and
+ * the command by which a unit asks the guest to shut down. `LD_PRELOAD` or `LD_LIBRARY_PATH` of a record would make
+ * them run what the VM's user has put there. So the record's variables are arguments of `env`, which only that user
+ * runs.
  * @module
  */
 

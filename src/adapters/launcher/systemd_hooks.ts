@@ -2,12 +2,13 @@
  * Runs an operator's hooks in transient units of their own, so that they may do what the agent itself is denied: make a
  * network device, mount a disk, write outside of the agent's directories.
  *
- * A unit of `Type=oneshot` has started once its program has ended, so `systemd-run` waits for it without a message bus. What
- * the hook says goes to the journal of its unit, and the end of that into the error. At the deadline every process of the
- * unit is killed; what a hook leaves running when it ends in time is left alone, as without systemd.
+ * A unit of `Type=oneshot` has started once its program has ended, so `systemd-run` waits for it without a message
+ * bus. What the hook says goes to the journal of its unit, and the end of that into the error. At the deadline every
+ * process of the unit is killed; what a hook leaves running when it ends in time is left alone, as without systemd.
  *
- * At the deadline the order to start may still be on its way to the manager, and then there is no unit yet. So one look that
- * finds none is no proof: it takes two, with no job queued, and a stop before the second that revokes what came in between.
+ * At the deadline the order to start may still be on its way to the manager, and then there is no unit yet. So one
+ * look that finds none is no proof: it takes two, with no job queued, and a stop before the second that revokes what
+ * came in between.
  * @module
  */
 

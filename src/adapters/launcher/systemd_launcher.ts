@@ -1,10 +1,10 @@
 /**
  * Starts VMs as transient units of systemd, or starts the units that records name.
  *
- * A unit has its own control group, so a VM lives on whatever happens to the agent, and PID 1 reaps it and remembers how
- * it ended. What a call to `systemd-run` says is not what happened: one that times out may have queued a job that starts the
- * VM later. So every doubt is settled by the unit's own state and job, and where they cannot be read the outcome is
- * unknown.
+ * A unit has its own control group, so a VM lives on whatever happens to the agent, and PID 1 reaps it and remembers
+ * how it ended. What a call to `systemd-run` says is not what happened: one that times out may have queued a job that
+ * starts the VM later. So every doubt is settled by the unit's own state and job, and where they cannot be read the
+ * outcome is unknown.
  * @module
  */
 
@@ -37,7 +37,7 @@ export interface SystemdLauncherOptions {
   readonly shutdownTimeoutMs: () => number;
   /** How long a call to `systemd-run` may take before the unit itself is asked. @default 10_000 */
   readonly startTimeoutMs?: number;
-  /** How long the stop of a unit may take before it counts as failed, and the unit as not known to be gone. @default 120_000 */
+  /** How long the stop of a unit may take before the unit counts as not known to be gone. @default 120_000 */
   readonly stopTimeoutMs?: number;
 }
 
@@ -97,7 +97,7 @@ async function startTransient(
   return await outcomeOf(starter, unit, end, (pid) => readsAs(starter.read, pid, incarnation));
 }
 
-/** Where `env` runs the program it is `env` that has been started, and a missing program is no more than an exit code of it. */
+/** Where `env` runs the program it is `env` that is started, and a missing program is only an exit code of it. */
 async function whyEnvWouldFail({ argv: [program = ""], cwd, env }: ArgvLaunch): Promise<string | undefined> {
   return Object.keys(env).length === 0 ? undefined : await whyNotRunnable(program, cwd, PATH_TIMEOUT_MS);
 }

@@ -5,8 +5,8 @@
  * - Its own control group and journal; nothing ties it to the life of the agent.
  * - Ordered before `metald.service`, and after network and remote disks: a host that shuts down stops in the opposite
  *   order, so first the agent, then the guest, then what the guest needs.
- * - Stopping it asks the guest by `ExecStop=` and signals only what is left after that. A program without a guest is asked
- *   by SIGTERM.
+ * - Stopping it asks the guest by `ExecStop=` and signals only what is left after that. A program without a guest is
+ *   asked by SIGTERM.
  * - `RemainAfterExit=`, since a unit that ended well would be unloaded, and its exit code with it.
  * @module
  */
@@ -60,8 +60,8 @@ export function transientVmUnit(
 }
 
 /**
- * The socket's path goes without its first slash: a process in the VM's unit whose command line names the VM's socket would
- * be taken for its VMM.
+ * The socket's path goes without its first slash: a process in the VM's unit whose command line names the VM's socket
+ * would be taken for its VMM.
  */
 function guestShutdown({ vmm, socket }: VmRecord, agentCommand: readonly string[], timeoutMs: number): string[] {
   if (vmm === "process" || socket === undefined) return [];

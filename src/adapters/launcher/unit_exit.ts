@@ -17,12 +17,14 @@ const NEWS_TIMEOUT_MS = 500;
 const NEWS_POLL_MS = 10;
 /** systemd counts in microseconds, the kernel in ticks. */
 const START_ROUNDING_TICKS = 2;
-/** From the start of a main process to systemd's noting it: on a busy host, or where the unit itself says its pid late. */
+/**
+ * From the start of a main process to systemd's noting it: on a busy host, or where the unit itself says its pid late.
+ */
 const START_NOTICED_TICKS_MAX = 10 * TICKS_PER_SECOND;
 
 /**
- * A death shows in `/proc` a little before systemd has taken notice of it, so its news is waited for. A unit that is gone
- * tells nothing, though all of its properties read as success.
+ * A death shows in `/proc` a little before systemd has taken notice of it, so its news is waited for. A unit that is
+ * gone tells nothing, though all of its properties read as success.
  */
 export async function exitOf(
   { manager, read, bootId }: UnitStarter,
@@ -41,8 +43,9 @@ export async function exitOf(
 }
 
 /**
- * Whether a process is the last main one of a unit. A pid is used again, so its start is compared too; an id of the invocation
- * would be known only to the agent that launched it. The two clocks agree for as long as the host does not sleep.
+ * Whether a process is the last main one of a unit. A pid is used again, so its start is compared too; an id of the
+ * invocation would be known only to the agent that launched it. The two clocks agree for as long as the host does not
+ * sleep.
  */
 function wasMain({ pid, startTicks }: ProcessIdentity, { lastMainPid, lastMainStartTicks }: UnitState): boolean {
   const noticedAfter = lastMainStartTicks - startTicks;

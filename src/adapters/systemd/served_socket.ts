@@ -1,11 +1,12 @@
 /**
  * Whether the processes of one unit, and nobody else, serve a unix socket.
  *
- * A path alone does not tell: a second VMM that was given the same one unlinks the socket of the first and binds its own, and
- * whoever asks there reaches another guest. The kernel names for each listening socket its inode and the path that it was bound
- * to (https://man7.org/linux/man-pages/man5/proc_pid_net.5.html, `unix`); who holds the inode shows in `/proc/<pid>/fd`.
- * The path is the VMM's own: relative to its directory, or within its jail. So it is compared as a file, seen through
- * the root of that process. A socket that was bound in another network namespace than the VMM's shows in none of this.
+ * A path alone does not tell: a second VMM that was given the same one unlinks the socket of the first and binds its
+ * own, and whoever asks there reaches another guest. The kernel names for each listening socket its inode and the path
+ * that it was bound to (https://man7.org/linux/man-pages/man5/proc_pid_net.5.html, `unix`); who holds the inode shows
+ * in `/proc/<pid>/fd`. The path is the VMM's own: relative to its directory, or within its jail. So it is compared as
+ * a file, seen through the root of that process. A socket that was bound in another network namespace than the VMM's
+ * shows in none of this.
  * @module
  */
 

@@ -1,8 +1,9 @@
 /**
- * What systemd says of a unit, from `systemctl show`: https://www.freedesktop.org/software/systemd/man/latest/systemctl.html
+ * What systemd says of a unit, from `systemctl show`:
+ * https://www.freedesktop.org/software/systemd/man/latest/systemctl.html
  *
- * A transient unit that ended well is unloaded, and then every property reads as if all had gone well and nothing had ever
- * run. Only `LoadState` tells the two apart, so it is asked first.
+ * A transient unit that ended well is unloaded, and then every property reads as if all had gone well and nothing had
+ * ever run. Only `LoadState` tells the two apart, so it is asked first.
  * @module
  */
 
@@ -108,8 +109,8 @@ function signalName(number: number): string {
 }
 
 /**
- * Why a unit must not be meant by this name; undefined when it is its own. The control groups of processes and the journal know
- * a unit by its own name alone, so under an alias a VM that runs would be taken for one that does not.
+ * Why a unit must not be meant by this name; undefined when it is its own. The control groups of processes and the
+ * journal know a unit by its own name alone, so under an alias a VM that runs would be taken for one that does not.
  */
 export function whyNotItsName(unit: string, { id }: UnitState): string | undefined {
   if (id === undefined || id === unit) return undefined;
@@ -125,8 +126,8 @@ export function describeUnit(unit: string, { loadState, activeState, subState, h
 export type UnitActivity = "idle" | "busy" | "unknown";
 
 /**
- * Whether a unit runs something or may be about to. A unit that stays `active (exited)` so that its exit code can be read
- * runs nothing.
+ * Whether a unit runs something or may be about to. A unit that stays `active (exited)` so that its exit code can be
+ * read runs nothing.
  */
 export function unitActivity({ activeState, subState, hasJob }: UnitState): UnitActivity {
   if (hasJob) return "busy";

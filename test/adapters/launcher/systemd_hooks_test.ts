@@ -127,8 +127,8 @@ onSystemd("what a hook leaves running when it ends in time lives on", async (ben
 });
 
 /**
- * Stands in for a manager that has not yet taken the order when it is first asked: from the second look on there is a unit, until
- * it is stopped.
+ * Stands in for a manager that has not yet taken the order when it is first asked: from the second look on there is a
+ * unit, until it is stopped.
  */
 const LATE_UNIT = `#!/bin/sh
 cd "$(dirname "$0")"

@@ -1,6 +1,6 @@
 /**
- * What a launch through systemd came to when the answers are late, missing or refusals. Programs stand in for `systemctl` and
- * `systemd-run`, since a real manager does not hang on request.
+ * What a launch through systemd came to when the answers are late, missing or refusals. Programs stand in for
+ * `systemctl` and `systemd-run`, since a real manager does not hang on request.
  * @module
  */
 
