@@ -151,6 +151,8 @@ export type LifecycleEvent =
       readonly expiresAt: WallMs | undefined;
     } & OfVm)
   | ({ readonly type: "vm_released" } & OfVm)
+  /** Its environment does not say whose it is: a wrapper has cleared it. */
+  | ({ readonly type: "vm_unmarked" } & OfProcess)
   | ({ readonly type: "vm_record_differs"; readonly changed: readonly string[] } & OfVm)
   | ({ readonly type: "vm_hook_failed"; readonly hook: string; readonly error: string } & OfVm)
   /** `ioError`: the VMM stopped the guest since its disk failed. */

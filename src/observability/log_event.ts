@@ -65,6 +65,7 @@ export function entryOf(event: ReliabilityEvent): LogEntry | undefined {
     case "vm_adopted":
     case "vm_held":
     case "vm_released":
+    case "vm_unmarked":
     case "vm_record_differs":
     case "vm_hook_failed":
     case "vm_paused":
@@ -178,6 +179,12 @@ function lifecycleEntry(event: LifecycleEvent): LogEntry {
       });
     case "vm_released":
       return line("WARN", "vm released", { vm_id: event.vmId });
+    case "vm_unmarked":
+      return line("WARN", "vm process bears no mark", {
+        vm_id: event.vmId,
+        process_id: processId(event.vmm, event.process),
+        remedy: "let what launch.argv runs keep the variables METALD_*, or use the systemd launcher",
+      });
     case "vm_record_differs":
       return line("WARN", "vm record differs from running vm", {
         vm_id: event.vmId,

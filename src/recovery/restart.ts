@@ -385,7 +385,11 @@ class Restart {
       pollMs = Math.min(pollMs * VERIFY_FACTOR, VERIFY_MAX_MS);
       const leftMs = Math.max(VERIFY_FIRST_MS, deadline - clock.monotonic());
       const { result } = await this.#probe(main, Math.min(health.timeoutMs, leftMs));
-      if (result.kind === "success") return { kind: "healthy", main: await this.#settled(main) };
+      if (result.kind === "success") {
+        main = await this.#settled(main);
+        await this.#sayUnmarked(main);
+        return { kind: "healthy", main };
+      }
       if (result.kind === "dead") {
         // A wrapper may end once the VMM runs.
         const heir = await this.#heir(main.incarnation);
@@ -412,6 +416,16 @@ class Restart {
     const facts = await this.#world.ports.processTable.describe(main.identity);
     if (facts !== undefined && vmmOf(facts.exe) !== undefined) return main;
     return (await this.#heir(undefined)) ?? main;
+  }
+
+  /** Nothing but the mark tells whose a process is that has no unit of its own: whoever finds it later takes it for somebody else's. */
+  async #sayUnmarked(main: Main): Promise<void> {
+    const { launcher, processTable, report } = this.#world.ports;
+    if (launcher.kind !== "direct") return;
+    const facts = await processTable.describe(main.identity);
+    const { id } = this.#subject;
+    if (facts === undefined || facts.vmId === id) return;
+    report({ type: "vm_unmarked", vmId: id, vmm: main.runsWith.vmm, process: main.identity });
   }
 
   /** The one main that a scan shows; undefined when there is none, or no telling. */

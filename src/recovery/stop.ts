@@ -78,8 +78,9 @@ async function endMain(
   do {
     const refused = await mayGoOn();
     if (refused !== undefined) return { kind: "abandoned", detail: refused };
-    asked = await ports.vmm.shutdown(target, QUESTION_TIMEOUT_MS);
-    // A VMM that did not take the request may take it a little later; one that did needs its time.
+    // All the time there is: a request that timed out may be read later, and a second one be taken for force.
+    asked = await ports.vmm.shutdown(target, Math.max(1, until - clock.monotonic()));
+    // A VMM that refused the request may take it a little later; one that took it needs its time.
     const leftMs = Math.max(0, until - clock.monotonic());
     const waitMs = asked.kind === "asked" ? recovery.shutdownTimeoutMs : Math.min(leftMs, ASK_AGAIN_MS);
     if (await diesWithin(ports, main.identity, waitMs, world.signal)) return undefined;

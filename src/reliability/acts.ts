@@ -7,7 +7,7 @@ import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
 import type { BlockedReason } from "../domain/event.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
-import type { VmId } from "../domain/vm_record.ts";
+import type { VmId, VmRecord } from "../domain/vm_record.ts";
 import type { ExaminedDisk } from "../ports/disk_holders.ts";
 import type { ActWorld, LaunchMemory } from "../recovery/act.ts";
 import type { AdmissionClass, Candidate } from "../recovery/admission.ts";
@@ -23,6 +23,7 @@ import { rememberedOf } from "../recovery/vm.ts";
 import type { Work } from "../recovery/work_wanted.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Lookout } from "./lookout.ts";
+import { rivalOf } from "./rivals.ts";
 import type { TrackedVm } from "./tracked_vm.ts";
 
 /** VMs that are probed before force is used, so that the brake can see. */
@@ -168,12 +169,25 @@ export class Acts {
       if (intent === TIMED_OUT) return { kind: "no", detail: "its intent cannot be read in time", read: undefined };
       // Another reading has overtaken this one, so this one is not fresh any more.
       if (readings !== fleet.registryReadings) continue;
+      const rival = intent.read === undefined ? undefined : this.#rivalOf(tracked, intent.read.record);
+      if (rival !== undefined) {
+        return { kind: "no", detail: `its record claims what ${rival} has`, read: undefined };
+      }
       if (intent.read !== undefined && !tracked.deleted) fleet.recordRead(intent.read, beganAt);
       // A hold that another reading saw a moment ago binds as well.
       if (intent.kind === "go" && tracked.holding.held) return { ...intent, kind: "no", detail: "held" };
       return intent;
     }
     return { kind: "no", detail: "the registry changes faster than it can be read", read: undefined };
+  }
+
+  /** A record that has changed since the registry was read has not been compared with the others. */
+  #rivalOf(tracked: TrackedVm, record: VmRecord): VmId | undefined {
+    if (record.contentHash === tracked.record.contentHash) return undefined;
+    return rivalOf(
+      record,
+      [...this.#fleet.tracked.values()].map((each) => each.record),
+    );
   }
 
   async #rememberHealthy(tracked: TrackedVm, main: Main): Promise<void> {

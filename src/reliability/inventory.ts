@@ -11,6 +11,7 @@
 
 import type { VmId, VmRecord } from "../domain/vm_record.ts";
 import type { InvalidRecord, ReadRecord, RegistryListing, UnreadableRegistry } from "../ports/registry.ts";
+import { refuseRivals } from "./rivals.ts";
 
 export interface Inventory {
   /** Records in force, by id. */
@@ -66,17 +67,26 @@ export function mergeListing(
   const kept = new Map(inventory.records);
   for (const id of deleted) kept.delete(id);
   const stillInvalid = new Map<string, string>();
-  for (const entry of listing.entries) {
+  const entries = refuseRivals(kept, listing.entries, path);
+  for (const entry of entries) {
     const error = entry.kind === "invalid" ? inventory.invalid.get(placeOf(entry)) : undefined;
     if (entry.kind === "invalid" && error !== undefined) stillInvalid.set(placeOf(entry), error);
   }
-  const change = mergeEntries({ records: kept, invalid: stillInvalid, unreadable: undefined }, listing.entries);
+  const change = merged({ records: kept, invalid: stillInvalid, unreadable: undefined }, entries);
   const validAgain = change.read.filter(({ id }) => inventory.invalid.has(id) && kept.has(id)).map(({ id }) => id);
   return { ...change, deleted, validAgain, readableAgain: inventory.unreadable !== undefined };
 }
 
 /** Merges some entries, and says nothing of the others. */
-export function mergeEntries(inventory: Inventory, entries: readonly (ReadRecord | InvalidRecord)[]): InventoryChange {
+export function mergeEntries(
+  inventory: Inventory,
+  entries: readonly (ReadRecord | InvalidRecord)[],
+  path: string,
+): InventoryChange {
+  return merged(inventory, refuseRivals(inventory.records, entries, path));
+}
+
+function merged(inventory: Inventory, entries: readonly (ReadRecord | InvalidRecord)[]): InventoryChange {
   const records = new Map(inventory.records);
   const invalid = new Map(inventory.invalid);
   const read: ReadRecord[] = [];

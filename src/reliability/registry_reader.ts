@@ -10,6 +10,7 @@ import type { Fleet } from "./fleet.ts";
 import type { Inventory, InventoryChange } from "./inventory.ts";
 import { EMPTY_INVENTORY, mergeEntries, mergeListing } from "./inventory.ts";
 import { NEVER } from "./never.ts";
+import { withoutRivals } from "./rivals.ts";
 
 /** Hints that come together are read together. */
 const HINT_GATHER_MS = 50;
@@ -40,8 +41,9 @@ export class RegistryReader {
   constructor(fleet: Fleet, lastGood: ReadonlyMap<VmId, VmRecord>, onCreated: () => void) {
     this.#fleet = fleet;
     this.#onCreated = onCreated;
-    this.#inventory = { ...EMPTY_INVENTORY, records: lastGood };
-    for (const record of lastGood.values()) fleet.track(record);
+    const records = withoutRivals(lastGood);
+    this.#inventory = { ...EMPTY_INVENTORY, records };
+    for (const record of records.values()) fleet.track(record);
   }
 
   /** Why the registry cannot be believed; undefined: it can. */
@@ -121,7 +123,7 @@ export class RegistryReader {
     const entries = await withDeadline(clock, LISTING_TIMEOUT_MS, reading);
     if (entries === TIMED_OUT) return undefined;
     const read = entries.filter((entry) => entry.kind === "record" || entry.kind === "invalid");
-    return read.length < entries.length ? undefined : mergeEntries(this.#inventory, read);
+    return read.length < entries.length ? undefined : mergeEntries(this.#inventory, read, registry.path);
   }
 
   #applyInventory(change: InventoryChange, beganAt: MonotonicMs): void {

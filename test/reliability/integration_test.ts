@@ -250,3 +250,36 @@ test("of many VMs that die together those of the highest priority are started fi
     policy,
   );
 });
+
+test("a record that is changed to claim another VM's socket lets nothing be done, even before the registry is read", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  host.write(recordOf({ id: "b" }));
+  const facts = host.run(recordOf({ id: "a" }));
+  host.run(recordOf({ id: "b" }));
+  await withAgent(host, async () => {
+    await host.pass(1_000);
+    // No hint comes, and a dies.
+    host.write(recordOf({ id: "a", socket: "/run/vms/b.sock", contentHash: "other", launchHash: "other" }));
+    host.kill(facts);
+    await host.pass(20_000);
+    assert.deepEqual(host.launched, []);
+    host.hint("a");
+    await host.pass(1_000);
+    assert.equal(host.said("record_invalid").length, 1);
+    assert.deepEqual(host.signals, []);
+  });
+});
+
+test("a VM whose program has cleared the marks is told of, once per start, since nobody may know it again", async () => {
+  for (const clearsMarks of [true, false]) {
+    const host = new QuietHost();
+    host.clearsMarks = clearsMarks;
+    host.write(recordOf({ id: "a" }));
+    await withAgent(host, async () => {
+      await host.pass(120_000);
+      assert.equal(host.said("vm_started").length, 1);
+      assert.equal(host.said("vm_unmarked").length, clearsMarks ? 1 : 0);
+    });
+  }
+});

@@ -143,7 +143,7 @@ test("a refused name without an id is said once and concerns nobody", () => {
 });
 
 test("single records are merged without a word on the others", () => {
-  const change = mergeEntries(known("a", "b"), [read("b=2"), read("c")]);
+  const change = mergeEntries(known("a", "b"), [read("b=2"), read("c")], PATH);
   assert.deepEqual(told(change), { created: ["c"], changed: ["b"], deleted: [] });
   assert.deepEqual(contents(change.inventory), ["a=1", "b=2", "c=1"]);
 });
@@ -163,7 +163,7 @@ test("launchDifferences() names the parts with which a VM was started, and nothi
 test("a record that is valid again is told once, by a listing as by a reading of its own, whether or not it changed", () => {
   for (const merge of [
     (inventory: Inventory, entry: ReadRecord | InvalidRecord) => mergeListing(inventory, listing(entry), PATH, false),
-    (inventory: Inventory, entry: ReadRecord | InvalidRecord) => mergeEntries(inventory, [entry]),
+    (inventory: Inventory, entry: ReadRecord | InvalidRecord) => mergeEntries(inventory, [entry], PATH),
   ]) {
     const broken = merge(known("a"), bad("a")).inventory;
     for (const content of ["a", "a=2"]) {

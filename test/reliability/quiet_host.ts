@@ -52,6 +52,8 @@ export class QuietHost {
   /** While set, a listing shows what stood there at its beginning, and ends when `endListing` is called. */
   isListingSlow = false;
   isShuttingDown = false;
+  /** What is launched clears its environment. */
+  clearsMarks = false;
   /** Why the process table cannot be read. */
   unreadable: string | undefined = undefined;
   endListing: () => void = () => undefined;
@@ -138,7 +140,8 @@ export class QuietHost {
           this.launched.push(record.id);
           const { identity } = this.run(record);
           const facts = this.processes.at(-1);
-          if (facts !== undefined) this.processes.splice(-1, 1, { ...facts, incarnation, ageMs: 0 });
+          const marks = this.clearsMarks ? { vmId: undefined, incarnation: undefined } : { incarnation };
+          if (facts !== undefined) this.processes.splice(-1, 1, { ...facts, ...marks, ageMs: 0 });
           return { kind: "launched", process: identity };
         },
         inspect: async () => ({ kind: "idle" }),

@@ -26,6 +26,7 @@ interface Account {
   /** When what was counted so far was forgiven or lost, with good reason. */
   resetAt: number;
   launchedAt: number;
+  slotFreedAt: number;
   /** When the last attempt began, and when the present one was announced. */
   attemptedAt: number;
   announcedAt: number;
@@ -54,6 +55,7 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         lastAttempt: 0,
         resetAt: 0,
         launchedAt: Number.NEGATIVE_INFINITY,
+        slotFreedAt: Number.NEGATIVE_INFINITY,
         attemptedAt: Number.NEGATIVE_INFINITY,
         announcedAt: Number.NEGATIVE_INFINITY,
       };
@@ -206,7 +208,8 @@ export const watchAccounts: MakeChecker = (world, blame) => {
         // A start that nobody wants any more is called off, and its slot is free.
         const wishedAt = Math.max(host.registry.changedAt(otherId), host.intent.changedAt(otherId));
         const isWanted = wishedAt < other.launchedAt && world.policyChangedAt < other.launchedAt;
-        if (otherId !== id && isOpen && isStarting && isWanted && other.launchedAt >= life.startedAt) inFlight++;
+        const isHeld = other.slotFreedAt < other.launchedAt && other.launchedAt >= life.startedAt;
+        if (otherId !== id && isOpen && isStarting && isWanted && isHeld) inFlight++;
       }
       const slots = Math.max(policy.maxConcurrentRecoveries, world.previousPolicy.recovery.maxConcurrentRecoveries);
       if (inFlight >= slots) {
@@ -252,6 +255,10 @@ export const watchAccounts: MakeChecker = (world, blame) => {
           accountOf(event.vmId).orphan = undefined;
           // A first start that succeeded is no recovery, so the recoveries to come are counted from one.
           if (event.type === "vm_started") accountOf(event.vmId).lastAttempt = 0;
+          return;
+        case "recovery_blocked":
+          // Its start has come to an end, though its attempt has not: the slot is free.
+          accountOf(event.vmId).slotFreedAt = host.now;
           return;
         case "orphan_detected": {
           const account = accountOf(event.vmId);
