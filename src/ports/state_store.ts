@@ -26,4 +26,5 @@ export interface StateStore {
   /** Contents of records with `restart: never` that were started once already, by id. They survive a reboot. */
   loadStartedOnce(): Promise<ReadonlyMap<VmId, string>>;
   saveStartedOnce(id: VmId, contentHash: string): Promise<SaveOutcome>;
+  forgetStartedOnce(id: VmId): Promise<void>;
 }

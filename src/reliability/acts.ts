@@ -228,10 +228,9 @@ export class Acts {
         this.#fleet.startedOnce.set(id, record.contentHash);
         return stateStore.saveStartedOnce(id, record.contentHash);
       },
-      forgetStartedOnce: async () => {
+      forgetStartedOnce: () => {
         this.#fleet.startedOnce.delete(id);
-        // A content that no record has.
-        await stateStore.saveStartedOnce(id, "");
+        return stateStore.forgetStartedOnce(id);
       },
       claimDisks: (disks) => this.#claimDisks(id, disks),
       observe: (observation) => this.#fleet.apply(tracked, observation),

@@ -131,6 +131,7 @@ export class Fleet {
     this.suspects.delete(id);
     this.healthy.delete(id);
     this.holdings.forget(id);
+    this.startedOnce.delete(id);
     if (openAttempt !== undefined) {
       // An act that has not ended yet must not write it down once more.
       tracked.vm = { ...tracked.vm, openAttempt: undefined };

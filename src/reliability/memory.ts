@@ -105,9 +105,11 @@ export class Memory {
     this.#said(await this.#inOrder(id, () => this.#store.saveLastGood(id, source)));
   }
 
-  async forgetLastGood(id: VmId): Promise<void> {
+  /** Forgets what outlives a reboot: the VM's record is gone. */
+  async forgetDurable(id: VmId): Promise<void> {
     await this.#inOrder(id, async () => {
       await this.#store.forgetLastGood(id);
+      await this.#store.forgetStartedOnce(id);
       return { kind: "saved" };
     });
   }

@@ -142,7 +142,7 @@ export class RegistryReader {
     // Not only those that changed since the last listing: an act may have read another version in between.
     for (const entry of change.read) this.#fleet.recordRead(entry, beganAt);
     for (const { id, source } of change.created) this.#fleet.background(this.#fleet.memory.saveLastGood(id, source));
-    for (const id of change.deleted) this.#fleet.background(this.#fleet.memory.forgetLastGood(id));
+    for (const id of change.deleted) this.#fleet.background(this.#fleet.memory.forgetDurable(id));
     if (change.created.length > 0) this.#onCreated();
   }
 }

@@ -91,6 +91,16 @@ export function stateStoreContract(name: string, makeFixture: () => Promise<Stat
     assert.equal((await open().loadLastGood()).size, 2);
   });
 
+  contract("what was started once is replaced, and forgotten", async ({ open }) => {
+    const store = open();
+    await store.saveStartedOnce("vm-1", "0123456789abcdef");
+    await store.saveStartedOnce("vm-2", "0123456789abcdef");
+    await store.saveStartedOnce("vm-2", "fedcba9876543210");
+    await store.forgetStartedOnce("vm-1");
+    await store.forgetStartedOnce("vm-3");
+    assert.deepEqual(await open().loadStartedOnce(), new Map([["vm-2", "fedcba9876543210"]]));
+  });
+
   contract("after its directories were wiped it saves again, and what it saves is there", async (fixture) => {
     const { open, wipe, bootId, recordSource } = fixture;
     const store = open();
@@ -115,6 +125,7 @@ export function stateStoreContract(name: string, makeFixture: () => Promise<Stat
     for (const outcome of outcomes) assert.equal(outcome.kind, "failed");
     await store.forgetVm("vm-1");
     await store.forgetLastGood("vm-1");
+    await store.forgetStartedOnce("vm-1");
   });
 }
 

@@ -74,6 +74,8 @@ export class SlowStore implements StateStore {
   async saveStartedOnce(): Promise<SaveOutcome> {
     return this.isDurableBroken ? { kind: "failed", error: "EROFS" } : { kind: "saved" };
   }
+
+  async forgetStartedOnce(): Promise<void> {}
 }
 
 /** Lets everything run that waits for nothing but its turn. */

@@ -336,6 +336,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
       forgetLastGood: (id) => life.call({ effect: () => host.store.forgetLastGood(id) }),
       loadStartedOnce: () => life.call({ effect: () => host.store.loadStartedOnce() }),
       saveStartedOnce: (id, hash) => life.call({ effect: () => host.store.saveStartedOnce(id, hash) }),
+      forgetStartedOnce: (id) => life.call({ effect: () => host.store.forgetStartedOnce(id) }),
     },
     instanceLock: {
       acquire: () =>

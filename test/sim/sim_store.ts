@@ -74,6 +74,10 @@ export class SimStore {
     return SAVED;
   }
 
+  forgetStartedOnce(id: string): void {
+    if (this.isDurableWritable) this.#startedOnce.delete(id);
+  }
+
   wipeRuntime(nowMs: number): void {
     this.#vms.clear();
     this.#host = undefined;

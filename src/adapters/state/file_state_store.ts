@@ -128,6 +128,7 @@ export function createFileStateStore(options: FileStateStoreOptions): StateStore
       return readAll(startedOnceDir, "", (_id, text) => parseState(startedOnceFile, text)?.contentHash);
     },
     saveStartedOnce: (id, contentHash) => save(join(startedOnceDir, id), stateText({ contentHash })),
+    forgetStartedOnce: (id) => forget(join(startedOnceDir, id)),
   };
 }
 
