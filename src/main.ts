@@ -20,6 +20,7 @@ import { createProcessEvents } from "./adapters/process/process_events.ts";
 import { identifyProcess } from "./adapters/process/process_identity.ts";
 import { createProcessTable } from "./adapters/process/process_table.ts";
 import { createDirectoryRegistry } from "./adapters/registry/directory_registry.ts";
+import { createDiskProbe } from "./adapters/state/disk_probe.ts";
 import { createFileStateStore } from "./adapters/state/file_state_store.ts";
 import { createInstanceLock, lockDirectory } from "./adapters/state/instance_lock.ts";
 import { createIntentDirectory } from "./adapters/state/intent_directory.ts";
@@ -73,6 +74,7 @@ async function startAgent({ configuration, control, fleetObserver, report, signa
     policy = reloaded;
   });
   const starting = starters(configuration.settings, () => policy.recovery.shutdownTimeoutMs);
+  const places = { stateDir, durableDir, durableAnswers: createDiskProbe(durableDir) };
   const deps = {
     version: manifest.version,
     uid: UID,
@@ -80,14 +82,14 @@ async function startAgent({ configuration, control, fleetObserver, report, signa
     clock,
     random: createSystemRandom(),
     registry: createDirectoryRegistry({ path: registryPath, uid: UID }),
-    intent: createIntentDirectory({ stateDir, durableDir, uid: UID }),
+    intent: createIntentDirectory({ ...places, uid: UID }),
     processTable,
     processEvents: await createProcessEvents({ pidfds }),
     ...starting,
     vmm: createVmm(),
     guestProbe: createGuestProbe(),
     diskHolders: createDiskHolders(),
-    stateStore: createFileStateStore({ stateDir, durableDir, bootId: processTable.bootId, uid: UID }),
+    stateStore: createFileStateStore({ ...places, bootId: processTable.bootId, uid: UID }),
     instanceLock: { acquire: () => Promise.resolve(lock) },
     host: createSystemHost(),
     notify: await createNotify({

@@ -1,5 +1,8 @@
 /**
- * What the agent keeps on disk about its own work. Every save is atomic and synced before it resolves.
+ * What the agent keeps on disk about its own work.
+ *
+ * A save resolves once it outlives the agent, in time, and whole: whoever reads finds the old content or the new. What would do harm
+ * were it lost in a crash of the host outlives that as well.
  * @module
  */
 

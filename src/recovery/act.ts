@@ -45,7 +45,7 @@ export interface ActWorld {
   policyFor(record: VmRecord): EffectivePolicy;
   /** A scan of the process table that begins after the call; shared with whoever asks in the meantime. */
   scan(): Promise<ProcessScan>;
-  /** Atomic and synced, before it resolves. */
+  /** Outlives the agent from when it resolves. */
   remember(memory: LaunchMemory): Promise<SaveOutcome>;
   /** Durable: this content of the record has been started. */
   rememberStartedOnce(record: VmRecord): Promise<SaveOutcome>;

@@ -19,10 +19,12 @@ import { VM_ID_PATTERN } from "../../domain/vm_record.ts";
 import type { Intent, IntentEntry, IntentReading } from "../../ports/intent.ts";
 import { recordFileName } from "../registry/record_file_name.ts";
 import { watchDirectory } from "../registry/watched_directory.ts";
+import { createDiskProbe, type DiskProbe } from "./disk_probe.ts";
 import { parseHold, parseLease } from "./intent_files.ts";
 
 const FILE_BYTES_MAX = 64 * 1024;
 const FILES_MAX = 100_000;
+const ANSWER_TIMEOUT_MS = 2_000;
 const ALL = "_all.json";
 
 export interface IntentDirectoryOptions {
@@ -30,19 +32,29 @@ export interface IntentDirectoryOptions {
   readonly durableDir: string;
   /** The agent's own user. */
   readonly uid: number;
+  /** Whether the disk of `durableDir` answers; shared with whoever else reads there. @default one of its own */
+  readonly durableAnswers?: DiskProbe;
 }
 
 type Unreadable = Extract<IntentReading, { readonly kind: "unreadable" }>;
 type Kind = "hold" | "lease";
 
-export function createIntentDirectory({ stateDir, durableDir, uid }: IntentDirectoryOptions): Intent {
+export function createIntentDirectory(options: IntentDirectoryOptions): Intent {
+  const { stateDir, durableDir, uid, durableAnswers = createDiskProbe(durableDir) } = options;
   const directories: readonly { readonly kind: Kind; readonly path: string }[] = [
     { kind: "hold", path: join(durableDir, "holds") },
     { kind: "lease", path: join(stateDir, "leases") },
   ];
 
   /** `namesIn` gives the names to read in a directory that exists and is trusted. */
-  function read(namesIn: (directory: string, kind: Kind) => readonly string[] | Unreadable): IntentReading {
+  async function read(
+    namesIn: (directory: string, kind: Kind) => readonly string[] | Unreadable,
+  ): Promise<IntentReading> {
+    if (!(await durableAnswers(ANSWER_TIMEOUT_MS))) {
+      const rule = "its file system must answer";
+      const current = `no answer within ${ANSWER_TIMEOUT_MS / 1000} s`;
+      return unreadable(durableDir, `Cannot read ${durableDir} as ${rule}: current value is ${current}`);
+    }
     const entries: IntentEntry[] = [];
     for (const { kind, path } of directories) {
       const judgement = judgeDirectory(path, { uid });
@@ -60,11 +72,9 @@ export function createIntentDirectory({ stateDir, durableDir, uid }: IntentDirec
   }
 
   return {
-    async list() {
-      return read(namesOf);
-    },
+    list: () => read(namesOf),
     async read(id) {
-      return read((_directory, kind) => (kind === "hold" ? [recordFileName(id), ALL] : [recordFileName(id)]));
+      return await read((_directory, kind) => (kind === "hold" ? [recordFileName(id), ALL] : [recordFileName(id)]));
     },
     watch(onHint) {
       const ends = directories.map(({ path }) =>

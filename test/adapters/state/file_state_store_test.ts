@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,6 +10,8 @@ import { monotonicMs } from "../../../src/domain/time.ts";
 import type { StateStore } from "../../../src/ports/state_store.ts";
 import { withDirectory } from "../../config/temporary_directory.ts";
 import { stateStoreContract } from "../../contract/state_store_contract.ts";
+import { waitFor } from "../../host/wait.ts";
+import { withDisk } from "./frozen_disk.ts";
 
 const UID = process.geteuid?.() ?? 0;
 const BOOT = "11111111-1111-4111-8111-111111111111";
@@ -180,3 +182,35 @@ test("loading removes what a killed agent had not finished writing", () =>
     await store.load();
     assert.deepEqual(readdirSync(join(directory, "run/vms")), ["vm-1.json"]);
   }));
+
+test("a disk that does not answer fails saves in time, hurts no runtime state, and is used again once it answers", {
+  skip: UID !== 0 && "needs root",
+}, async (context) => {
+  const why = await withDisk((disk) =>
+    withDirectory(async (stateDir) => {
+      const options = { stateDir, durableDir: join(disk.path, "state"), bootId: BOOT, uid: UID };
+      const store = createFileStateStore({ ...options, timeoutMs: 200 });
+      const [old, late, last] = ["old", "late", "last"].map((word) => `// ${word}\n${recordSource("vm-1")}`);
+      assert.ok(old !== undefined && late !== undefined && last !== undefined);
+      assert.deepEqual(await store.saveLastGood("vm-1", old), { kind: "saved" });
+      disk.freeze();
+      const saves = [store.saveLastGood("vm-1", late), store.saveStartedOnce("vm-2", "0123456789abcdef")];
+      for (const save of saves) {
+        const outcome = await save;
+        assert.match(
+          outcome.kind === "failed" ? outcome.error : "",
+          /Cannot write .*: current value is no answer within/,
+        );
+      }
+      await store.forgetLastGood("vm-1");
+      assert.deepEqual(await store.saveVm("vm-1", stateOf()), { kind: "saved" });
+      disk.thaw();
+      await waitFor("the disk is used again", async () => (await store.saveLastGood("vm-1", last)).kind === "saved");
+      const lastGood = join(options.durableDir, "last_good");
+      assert.deepEqual(readdirSync(lastGood), ["vm-1.json"]);
+      assert.equal(readFileSync(join(lastGood, "vm-1.json"), "utf8"), last);
+      assert.equal((await store.loadStartedOnce()).size, 0);
+    }),
+  );
+  if (why !== undefined) context.skip(`needs a disk of its own: ${why}`);
+});

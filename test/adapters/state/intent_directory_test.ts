@@ -139,3 +139,18 @@ test("a lease whose holder is named in part has no holder, as a pid alone is nob
     assert.equal(entry.holder, undefined);
     assert.equal(entry.expiresAt, Date.parse("2098-12-31T22:00:00Z"));
   }));
+
+test("a disk that does not answer makes holds unreadable, as none could be there unseen", () =>
+  withDirectory(async (directory) => {
+    const durableDir = join(directory, "durable");
+    const intent = createIntentDirectory({
+      stateDir: join(directory, "run"),
+      durableDir,
+      uid: UID,
+      durableAnswers: async () => false,
+    });
+    const rule = "its file system must answer: current value is no answer within 2 s";
+    const unreadable = { kind: "unreadable", path: durableDir, error: `Cannot read ${durableDir} as ${rule}` };
+    assert.deepEqual(await intent.list(), unreadable);
+    assert.deepEqual(await intent.read("vm-1"), unreadable);
+  }));
