@@ -7,6 +7,7 @@
 
 import type { ProcessIdentity } from "../domain/process.ts";
 import { VM_ID_PATTERN, type VmId } from "../domain/vm_record.ts";
+import { escapeUnprintable } from "../observability/printable.ts";
 import type { HostStatus } from "../ports/status_board.ts";
 import { EXIT_CODE, type ExitCode } from "./exit_code.ts";
 import type { Output } from "./output.ts";
@@ -56,17 +57,34 @@ export async function showStatus({ vmId, json, read, isAlive, now, output }: Sta
   const ageMs = Math.max(0, now() - source.status.at);
   const running = agent === undefined ? ageMs < OLD_MS : await isAlive(agent);
   const condition: AgentCondition = running ? (ageMs < OLD_MS ? "running" : "silent") : "ended";
-  const vms = vmId === undefined ? source.status.vms : source.status.vms.filter(({ id }) => id === vmId);
-  const status = { ...source.status, vms };
-  if (vmId !== undefined && vms.length === 0) {
+  const status = vmId === undefined ? source.status : ofOneVm(source.status, vmId);
+  if (vmId !== undefined && status.vms.length === 0 && status.refusedRecords.count === 0) {
     output.complain(`Cannot show ${vmId} as the agent must know it: there is no such VM`);
     return EXIT_CODE.unknownStatus;
   }
   output.print(
     json
-      ? `${JSON.stringify({ condition, agent, ...status }, undefined, 2)}\n`
+      ? `${jsonLines({ condition, agent, ...status })
+          .map(escapeUnprintable)
+          .join("\n")}\n`
       : statusText({ status, agent, condition, now: now() }),
   );
   if (condition === "ended") return EXIT_CODE.notRunning;
   return condition === "silent" || needsAttention(status) ? EXIT_CODE.failed : EXIT_CODE.ok;
+}
+
+function ofOneVm(status: HostStatus, vmId: VmId): HostStatus {
+  const refused = status.refusedRecords.first.filter(({ id }) => id === vmId);
+  const unmatched = status.unmatchedHolds.first.filter((hold) => hold.vmId === vmId);
+  return {
+    ...status,
+    vms: status.vms.filter(({ id }) => id === vmId),
+    refusedRecords: { count: refused.length, first: refused },
+    unmatchedHolds: { count: unmatched.length, first: unmatched },
+  };
+}
+
+/** What is said by records, guests and VMMs may move a terminal's cursor in JSON as well. */
+function jsonLines(value: object): readonly string[] {
+  return JSON.stringify(value, undefined, 2).split("\n");
 }

@@ -7,10 +7,13 @@
 
 import { type ProcessIdentity, processId } from "../domain/process.ts";
 import type { WallMs } from "../domain/time.ts";
-import type { HostStatus, VmStatus } from "../ports/status_board.ts";
+import { blankUnprintable } from "../observability/printable.ts";
+import type { HostStatus, Some, VmStatus } from "../ports/status_board.ts";
 
 /** `silent`: it runs, and its status is old. */
 export type AgentCondition = "running" | "silent" | "ended";
+
+const SHOWN_MAX = 20;
 
 /** What a VM is in that is neither where it should be nor on its first way there. */
 const TROUBLED: readonly VmStatus["phase"][] = [
@@ -18,8 +21,8 @@ const TROUBLED: readonly VmStatus["phase"][] = [
   ...(["paused_io", "blocked", "unfenceable", "failed"] as const),
 ];
 
-export function needsAttention({ registryUnreadable, brakeEngaged, vms }: HostStatus): boolean {
-  return registryUnreadable !== undefined || brakeEngaged || vms.some(isTroubled);
+export function needsAttention({ registryUnreadable, brakeEngaged, refusedRecords, vms }: HostStatus): boolean {
+  return registryUnreadable !== undefined || brakeEngaged || refusedRecords.count > 0 || vms.some(isTroubled);
 }
 
 function isTroubled({ phase }: VmStatus): boolean {
@@ -35,7 +38,7 @@ export interface StatusTextOptions {
 }
 
 export function statusText({ status, agent, condition, now }: StatusTextOptions): string {
-  const { version, launcher, vms } = status;
+  const { version, launcher, vms, refusedRecords, unmatchedHolds } = status;
   const pid = agent === undefined ? "" : `, pid ${agent.pid}`;
   const lines = [`metald ${version} (${launcher} launcher${pid}): ${summary(vms)}, ${span(now - status.at)} ago`];
   if (condition === "ended") lines.push("! the agent is not running; this is what it knew last");
@@ -43,8 +46,16 @@ export function statusText({ status, agent, condition, now }: StatusTextOptions)
   if (!status.enabled) lines.push("! disabled by its configuration: it looks at nothing and does nothing");
   if (status.registryUnreadable !== undefined) lines.push(`! registry unreadable: ${status.registryUnreadable}`);
   if (status.brakeEngaged) lines.push("! mass failure brake engaged: nothing is ended by force");
+  lines.push(...some(refusedRecords, ({ path, error }) => `record refused: ${path}: ${error}`));
+  lines.push(...some(unmatchedHolds, ({ vmId, reason }) => `hold of no VM: there is no ${vmId}: ${reason}`));
   if (vms.length > 0) lines.push("", ...table([HEADINGS, ...vms.map((vm) => cells(vm, now))]));
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(blankUnprintable).join("\n")}\n`;
+}
+
+/** A line for each of the first ones, and one for how many there are beside. */
+function some<T>({ count, first }: Some<T>, line: (one: T) => string): readonly string[] {
+  const shown = first.slice(0, SHOWN_MAX).map((one) => `! ${line(one)}`);
+  return count > shown.length ? [...shown, `! and ${count - shown.length} more like the last one`] : shown;
 }
 
 /** `5 VMs, 3 healthy, 1 blocked, 1 stopped` */
@@ -81,7 +92,7 @@ function nextText(at: WallMs, now: number): string {
 function whyText({ blockedReason, why, held, heldBecause }: VmStatus): string {
   const reasons = [blockedReason, why, held ? `held: ${heldBecause ?? "no reason given"}` : undefined];
   const text = reasons.filter((reason) => reason !== undefined && reason !== "").join("; ");
-  return text === "" ? "-" : text.replace(/[\0-\x1f\x7f]+/g, " ");
+  return text === "" ? "-" : text;
 }
 
 function table(rows: readonly (readonly string[])[]): readonly string[] {

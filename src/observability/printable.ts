@@ -22,7 +22,17 @@ export function bounded(value: string): string {
 
 /** A JSON string of printable characters only: what every reader of logfmt and of JSON takes. */
 export function quoted(value: string): string {
-  return JSON.stringify(value).replace(UNPRINTABLE, escaped);
+  return escapeUnprintable(JSON.stringify(value));
+}
+
+/** For a line of JSON: what it means stays. */
+export function escapeUnprintable(line: string): string {
+  return line.replace(UNPRINTABLE, escaped);
+}
+
+/** For a line that a person reads. */
+export function blankUnprintable(line: string): string {
+  return line.replace(UNPRINTABLE, " ");
 }
 
 function escaped(character: string): string {

@@ -26,6 +26,28 @@ export interface VmStatus {
   readonly why: string | undefined;
 }
 
+/** Of many, the first ones, so that a status has a bound. */
+export interface Some<T> {
+  readonly count: number;
+  readonly first: readonly T[];
+}
+
+/** Something stands where a record should, and is not used; the last good record of that VM, if any, is. */
+export interface RefusedRecord {
+  /** Undefined when the name gives no valid id. */
+  readonly id: VmId | undefined;
+  readonly path: string;
+  /** In one line. */
+  readonly error: string;
+}
+
+/** A hold or lease of which there is no VM: somebody believes that it holds one. */
+export interface UnmatchedHold {
+  readonly vmId: VmId;
+  /** What its file says: the reason, or why it cannot be read. */
+  readonly reason: string;
+}
+
 export interface HostStatus {
   readonly version: string;
   readonly launcher: "direct" | "systemd";
@@ -34,6 +56,8 @@ export interface HostStatus {
   /** Why the registry cannot be believed; undefined: it can. */
   readonly registryUnreadable: string | undefined;
   readonly brakeEngaged: boolean;
+  readonly refusedRecords: Some<RefusedRecord>;
+  readonly unmatchedHolds: Some<UnmatchedHold>;
   readonly vms: readonly VmStatus[];
 }
 

@@ -8,9 +8,11 @@
 import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
+import { unreachable } from "../domain/unreachable.ts";
 import type { VmId } from "../domain/vm_record.ts";
 import type { IntentEntry } from "../ports/intent.ts";
 import type { Report } from "../ports/report.ts";
+import type { UnmatchedHold } from "../ports/status_board.ts";
 import type { IntentPorts } from "../recovery/fresh_intent.ts";
 import { goneHolders } from "../recovery/fresh_intent.ts";
 import type { FirstReadings, Holding } from "../recovery/holding.ts";
@@ -39,14 +41,18 @@ export class Holdings {
     return this.#ofVm.size === 0 && this.#ofAll.length === 0 && this.#said.size === 0;
   }
 
-  /** Reads all holds and leases; what cannot be read stays as it was. */
-  async refresh(): Promise<void> {
+  /**
+   * Reads all holds and leases; what cannot be read stays as it was.
+   *
+   * @returns whether they name other VMs than before
+   */
+  async refresh(): Promise<boolean> {
     const { clock, intent } = this.#ports;
     const reading = await withDeadline(clock, LISTING_TIMEOUT_MS, intent.list());
-    if (reading === TIMED_OUT) return;
+    if (reading === TIMED_OUT) return false;
     if (reading.kind === "unreadable") {
       this.#sayMalformed([{ path: reading.path, error: reading.error, vmId: undefined }], this.#saidMalformed);
-      return;
+      return false;
     }
     this.#gone = await goneHolders(this.#ports.processTable, reading.entries);
     const ofVm = new Map<VmId, IntentEntry[]>();
@@ -64,12 +70,23 @@ export class Holdings {
       else list.push(entry);
     }
     this.#readings.keepOnly(keys);
+    const namesOthers = [...ofVm.keys()].join() !== [...this.#ofVm.keys()].join();
     this.#ofVm = ofVm;
     this.#ofAll = ofAll;
     this.#sayMalformed(
       reading.entries.filter((entry) => entry.kind === "malformed"),
       new Set(),
     );
+    return namesOthers;
+  }
+
+  /** What stands of VMs that there are not, whether or not it would hold one. */
+  unmatched(isKnown: (id: VmId) => boolean): readonly UnmatchedHold[] {
+    const found: UnmatchedHold[] = [];
+    for (const [vmId, entries] of this.#ofVm) {
+      if (!isKnown(vmId)) for (const entry of entries) found.push({ vmId, reason: wordsOf(entry) });
+    }
+    return found;
   }
 
   of(id: VmId): Holding {
@@ -122,5 +139,18 @@ export class Holdings {
       if (!this.#saidMalformed.has(text)) this.#ports.report({ type: "intent_invalid", vmId, path, error });
     }
     this.#saidMalformed = said;
+  }
+}
+
+function wordsOf(entry: IntentEntry): string {
+  switch (entry.kind) {
+    case "hold":
+      return entry.reason;
+    case "lease":
+      return entry.op;
+    case "malformed":
+      return entry.error;
+    default:
+      return unreachable(entry);
   }
 }

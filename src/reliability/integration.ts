@@ -271,7 +271,7 @@ class Loop {
     }
     this.#refreshingHoldings = true;
     try {
-      await holdings.refresh();
+      if (await holdings.refresh()) this.#fleet.revision += 1;
     } finally {
       this.#refreshingHoldings = false;
     }
@@ -336,7 +336,7 @@ class Loop {
     if (now < this.#statusDueAt()) return;
     this.#publishedAt = now;
     this.#publishedRevision = this.#fleet.revision;
-    this.#deps.statusBoard.publish(hostStatus(this.#fleet, this.#reader.unreadable));
+    this.#deps.statusBoard.publish(hostStatus(this.#fleet, this.#reader));
     this.#sayStatus();
   }
 

@@ -16,8 +16,8 @@ import { refuseRivals } from "./rivals.ts";
 export interface Inventory {
   /** Records in force, by id. */
   readonly records: ReadonlyMap<VmId, VmRecord>;
-  /** What is refused, by id or, where the name gives none, by path, with why: what was reported. */
-  readonly invalid: ReadonlyMap<string, string>;
+  /** What is refused and was reported, by id or, where the name gives none, by path. */
+  readonly invalid: ReadonlyMap<string, InvalidRecord>;
   /** Why the registry could not be believed at the last look; undefined: it could. */
   readonly unreadable: string | undefined;
 }
@@ -66,11 +66,11 @@ export function mergeListing(
 
   const kept = new Map(inventory.records);
   for (const id of deleted) kept.delete(id);
-  const stillInvalid = new Map<string, string>();
+  const stillInvalid = new Map<string, InvalidRecord>();
   const entries = refuseRivals(kept, listing.entries, path);
   for (const entry of entries) {
-    const error = entry.kind === "invalid" ? inventory.invalid.get(placeOf(entry)) : undefined;
-    if (entry.kind === "invalid" && error !== undefined) stillInvalid.set(placeOf(entry), error);
+    const reported = entry.kind === "invalid" ? inventory.invalid.get(placeOf(entry)) : undefined;
+    if (entry.kind === "invalid" && reported !== undefined) stillInvalid.set(placeOf(entry), reported);
   }
   const change = merged({ records: kept, invalid: stillInvalid, unreadable: undefined }, entries);
   const validAgain = change.read.filter(({ id }) => inventory.invalid.has(id) && kept.has(id)).map(({ id }) => id);
@@ -97,8 +97,8 @@ function merged(inventory: Inventory, entries: readonly (ReadRecord | InvalidRec
   for (const entry of entries) {
     if (entry.kind === "invalid") {
       const place = placeOf(entry);
-      if (invalid.get(place) !== entry.error) newlyInvalid.push(entry);
-      invalid.set(place, entry.error);
+      if (invalid.get(place)?.error !== entry.error) newlyInvalid.push(entry);
+      invalid.set(place, entry);
       continue;
     }
     read.push(entry);

@@ -6,6 +6,7 @@
 import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
 import type { MonotonicMs } from "../domain/time.ts";
 import type { VmId, VmRecord } from "../domain/vm_record.ts";
+import type { InvalidRecord } from "../ports/registry.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Inventory, InventoryChange } from "./inventory.ts";
 import { EMPTY_INVENTORY, mergeEntries, mergeListing } from "./inventory.ts";
@@ -49,6 +50,11 @@ export class RegistryReader {
   /** Why the registry cannot be believed; undefined: it can. */
   get unreadable(): string | undefined {
     return this.#inventory.unreadable;
+  }
+
+  /** What stands where a record should and is not used. */
+  get refused(): ReadonlyMap<string, InvalidRecord> {
+    return this.#inventory.invalid;
   }
 
   get nextAt(): number {
@@ -128,6 +134,8 @@ export class RegistryReader {
 
   #applyInventory(change: InventoryChange, beganAt: MonotonicMs): void {
     const { registry, report } = this.#fleet.deps;
+    const othersRefused = change.inventory.invalid.size !== this.#inventory.invalid.size;
+    if (othersRefused || change.newlyInvalid.length > 0) this.#fleet.revision += 1;
     this.#inventory = change.inventory;
     this.#fleet.registryReadings += 1;
     if (change.newlyUnreadable !== undefined) report({ type: "registry_unreadable", ...change.newlyUnreadable });

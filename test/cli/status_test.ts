@@ -42,6 +42,8 @@ function host(vms: readonly VmStatus[], more: Partial<HostStatus> = {}): HostSta
     enabled: true,
     registryUnreadable: undefined,
     brakeEngaged: false,
+    refusedRecords: { count: 0, first: [] },
+    unmatchedHolds: { count: 0, first: [] },
     vms,
     ...more,
   };
@@ -101,6 +103,47 @@ test("statusText says what is wrong with the whole", () => {
   assert.deepEqual(lines("running"), common);
   assert.deepEqual(lines("silent"), ["! the agent runs and has not said anything since; it may hang", ...common]);
   assert.deepEqual(lines("ended"), ["! the agent is not running; this is what it knew last", ...common]);
+});
+
+test("statusText names refused records and holds of no VM, the first of many", () => {
+  const first = Array.from({ length: 100 }, (_, n) => ({ id: `vm-${n}`, path: `/v/vm-${n}.json`, error: "no JSON" }));
+  const status = host([vm("vm-1")], {
+    refusedRecords: { count: 300, first },
+    unmatchedHolds: { count: 1, first: [{ vmId: "customer", reason: "moving" }] },
+  });
+  const lines = statusText({ status, agent: undefined, condition: "running", now: NOW }).split("\n");
+  const told = lines.filter((line) => line.startsWith("! "));
+  assert.equal(told.length, 22);
+  assert.equal(told[0], "! record refused: /v/vm-0.json: no JSON");
+  assert.equal(told[20], "! and 280 more like the last one");
+  assert.equal(told[21], "! hold of no VM: there is no customer: moving");
+});
+
+test("status prints nothing that moves a cursor, turns the writing around or hides", async () => {
+  const odd = "a\u001b[2J\u009b2J\u202evm\u200b\ufeff\u2028\u0007é";
+  const status = host([vm("vm-1", { why: odd, held: true, heldBecause: odd })], {
+    registryUnreadable: odd,
+    refusedRecords: { count: 1, first: [{ id: undefined, path: `/v/${odd}`, error: odd }] },
+    unmatchedHolds: { count: 1, first: [{ vmId: odd, reason: odd }] },
+  });
+  for (const json of [false, true]) {
+    const { printed } = await show(read(status), { json });
+    assert.doesNotMatch(printed, /[^\n\P{C}]|[\p{Zl}\p{Zp}]/u);
+    assert.ok(printed.includes("é"), printed);
+    if (json) assert.equal(JSON.parse(printed).vms[0].why, odd);
+  }
+});
+
+test("of one VM status shows its refused record, even if there was never a good one", async () => {
+  const refused = { id: "vm-2", path: "/v/vm-2.json", error: "no JSON" };
+  const other = { id: "vm-3", path: "/v/vm-3.json", error: "no JSON" };
+  const status = host([vm("vm-1")], { refusedRecords: { count: 2, first: [other, refused] } });
+  const { code, printed } = await show(read(status), { vmId: "vm-2" });
+  assert.equal(code, 1);
+  assert.match(printed, /record refused: \/v\/vm-2.json: no JSON/);
+  assert.doesNotMatch(printed, /vm-3/);
+  assert.equal((await show(read(status), { vmId: "vm-1" })).code, 0);
+  assert.equal((await show(read(status))).code, 1);
 });
 
 interface Said {

@@ -283,3 +283,28 @@ test("a VM whose program has cleared the marks is told of, once per start, since
     });
   }
 });
+
+test("the status tells of refused records and of holds of no VM, as soon as they are there, and when they are gone", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  host.run(recordOf({ id: "a" }));
+  await withAgent(host, async () => {
+    await host.pass(2_000);
+    assert.deepEqual([host.status?.refusedRecords.count, host.status?.unmatchedHolds.count], [0, 0]);
+    host.records.set("b", { kind: "invalid", id: "b", path: "/v/b.json", error: "no JSON" });
+    host.hint("b");
+    const hold = { reason: "moving", actor: "me", expiresAt: undefined, writtenAt: host.clock.wall() };
+    host.intents.push({ kind: "hold", vmId: "customer", ...hold });
+    host.holdHint();
+    await host.pass(2_000);
+    const refused = { id: "b", path: "/v/b.json", error: "no JSON" };
+    assert.deepEqual(host.status?.refusedRecords, { count: 1, first: [refused] });
+    assert.deepEqual(host.status?.unmatchedHolds, { count: 1, first: [{ vmId: "customer", reason: "moving" }] });
+    host.records.delete("b");
+    host.hint(undefined);
+    host.intents.length = 0;
+    host.holdHint();
+    await host.pass(2_000);
+    assert.deepEqual([host.status?.refusedRecords.count, host.status?.unmatchedHolds.count], [0, 0]);
+  });
+});

@@ -15,6 +15,7 @@ import type { VmId, VmRecord } from "../../src/domain/vm_record.ts";
 import type { IntentEntry } from "../../src/ports/intent.ts";
 import type { LaunchRequest } from "../../src/ports/launcher.ts";
 import type { InvalidRecord, ReadRecord, RegistryListing } from "../../src/ports/registry.ts";
+import type { HostStatus } from "../../src/ports/status_board.ts";
 import type { VmmAnswer } from "../../src/ports/vmm.ts";
 import type { Dependencies } from "../../src/reliability/dependencies.ts";
 import { FakeClock } from "../async/fake_clock.ts";
@@ -52,6 +53,8 @@ export class QuietHost {
   /** While set, a listing shows what stood there at its beginning, and ends when `endListing` is called. */
   isListingSlow = false;
   isShuttingDown = false;
+  /** What was published last. */
+  status: HostStatus | undefined = undefined;
   /** What is launched clears its environment. */
   clearsMarks = false;
   /** Why the process table cannot be read. */
@@ -170,7 +173,11 @@ export class QuietHost {
       host: { isShuttingDown: async () => this.isShuttingDown },
       notify: { ready: () => undefined, alive: () => undefined, status: () => undefined, stopping: () => undefined },
       control: { subscribe: () => () => undefined },
-      statusBoard: { publish: () => undefined },
+      statusBoard: {
+        publish: (status) => {
+          this.status = status;
+        },
+      },
       fleetObserver: { attach: () => () => undefined },
       report: (event) => this.events.push(event),
     };

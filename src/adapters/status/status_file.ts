@@ -91,6 +91,16 @@ const vmStatus = z
     why: vm.why,
   }));
 
+/** An older agent says nothing of them. */
+function some<T>(shape: z.ZodType<T>) {
+  return z.object({ count, first: z.array(shape) }).default({ count: 0, first: [] });
+}
+
+const refusedRecord = z
+  .object({ id: z.string().optional(), path: z.string(), error: z.string() })
+  .transform((refused) => ({ ...refused, id: refused.id }));
+const unmatchedHold = z.object({ vmId: z.string(), reason: z.string() });
+
 const statusFile = z
   .object({
     format: z.literal(FORMAT),
@@ -101,6 +111,8 @@ const statusFile = z
     enabled: z.boolean(),
     registryUnreadable: z.string().optional(),
     brakeEngaged: z.boolean(),
+    refusedRecords: some(refusedRecord),
+    unmatchedHolds: some(unmatchedHold),
     vms: z.array(vmStatus),
   })
   .transform(({ format: _format, ...file }) => ({

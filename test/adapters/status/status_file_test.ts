@@ -21,6 +21,8 @@ const STATUS: HostStatus = {
   enabled: true,
   registryUnreadable: undefined,
   brakeEngaged: false,
+  refusedRecords: { count: 7, first: [{ id: undefined, path: "/v/.x", error: "no id" }] },
+  unmatchedHolds: { count: 1, first: [{ vmId: "vm-9", reason: "moving" }] },
   vms: [
     {
       id: "vm-1",
@@ -91,6 +93,16 @@ test("a file that is absent, broken or of another format is told apart", async (
       writeFileSync(statusPath(stateDir), text);
       assert.equal((await readStatusFile(stateDir)).kind, "unreadable", text);
     }
+  });
+});
+
+test("what an older version does not say of refused records and unmatched holds is nothing", async () => {
+  await inDirectory(async (stateDir) => {
+    const { refusedRecords: _refused, unmatchedHolds: _unmatched, ...older } = STATUS;
+    writeFileSync(statusPath(stateDir), JSON.stringify({ format: 1, ...older }));
+    const none = { count: 0, first: [] };
+    const status = { ...older, refusedRecords: none, unmatchedHolds: none };
+    assert.deepEqual(await readStatusFile(stateDir), { kind: "read", status, agent: undefined });
   });
 });
 
