@@ -68,8 +68,10 @@ export function attribute(records: Iterable<VmRecord>, processes: readonly Proce
     }
     if (vmmOf(facts.exe) === undefined) continue;
     const named = new Set<VmId>();
+    // Launched for a VM whose record is gone, or has another name now: whoever has its socket is another VM.
+    const isOfAnother = facts.vmId !== undefined || (facts.unit !== undefined && OWN_UNIT.test(facts.unit));
     for (const record of socketRecords(facts, bySocket)) {
-      append(mayRunForeign(facts, record, users) ? foreign : lookalikes, record.id, facts);
+      append(!isOfAnother && mayRunForeign(facts, record, users) ? foreign : lookalikes, record.id, facts);
       named.add(record.id);
     }
     for (const id of namesIn(facts.argv)) {
@@ -102,6 +104,8 @@ export function socketArgument(argv: readonly string[]): string | undefined {
   }
   return undefined;
 }
+
+const OWN_UNIT = /^metald-vm-.+\.service$/;
 
 /** The systemd unit in which a VM runs. */
 export function unitOf(record: VmRecord): string {

@@ -162,6 +162,7 @@ export class Acts {
     const fleet = this.#fleet;
     const { id } = tracked;
     for (let tries = 0; tries < FRESH_TRIES_MAX; tries += 1) {
+      if (!fleet.holdsLock()) return { kind: "no", detail: "its agent has lost the lock", read: undefined };
       const readings = fleet.registryReadings;
       const beganAt = fleet.deps.clock.monotonic();
       const reading = readFreshIntent(fleet.deps, id, tracked.record, purpose, fleet.readings);

@@ -40,10 +40,18 @@ export interface FleetOptions {
   readonly startedOnce: ReadonlyMap<VmId, string>;
   /** Something says that the main process of a VM has ended. */
   readonly onExitNotice: (tracked: TrackedVm) => void;
+  readonly guard: LockGuard;
   /** Makes the loop turn now. */
   readonly wake: () => void;
   /** A task beside the loop failed, which is a bug. */
   readonly fail: (error: unknown) => void;
+}
+
+/** That this agent is the only one. */
+export interface LockGuard {
+  readonly isHeld: () => boolean;
+  /** Ends the agent. */
+  readonly lose: () => void;
 }
 
 export class Fleet {
@@ -69,6 +77,7 @@ export class Fleet {
   readonly #rememberedVms: Map<VmId, RuntimeState>;
   readonly wake: () => void;
   readonly fail: (error: unknown) => void;
+  readonly #guard: LockGuard;
   readonly #onExitNotice: (tracked: TrackedVm) => void;
   /** Nothing is looked at any more, and acts come to their end. */
   isEnding = false;
@@ -87,6 +96,7 @@ export class Fleet {
     this.policy = options.policy;
     this.#rememberedVms = new Map(options.rememberedVms);
     this.startedOnce = new Map(options.startedOnce);
+    this.#guard = options.guard;
     this.wake = options.wake;
     this.fail = options.fail;
     this.#onExitNotice = options.onExitNotice;
@@ -279,6 +289,14 @@ export class Fleet {
     if (before.engaged === this.brake.engaged) return;
     this.deps.report({ type: this.brake.engaged ? "brake_engaged" : "brake_released", ...suspects });
     if (!this.brake.engaged) for (const tracked of this.tracked.values()) this.reschedule(tracked);
+  }
+
+  /** Asked before each act: without its lock the agent does nothing any more, and ends. */
+  holdsLock(): boolean {
+    if (this.#guard.isHeld()) return true;
+    this.isSealed = true;
+    this.#guard.lose();
+    return false;
   }
 
   get isWatching(): boolean {

@@ -18,7 +18,7 @@ import type { ControlRequest } from "../ports/control.ts";
 import { brakeDueAt } from "../recovery/brake.ts";
 import { Acts } from "./acts.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { Fleet } from "./fleet.ts";
+import { Fleet, type LockGuard } from "./fleet.ts";
 import { fleetGauges } from "./fleet_gauges.ts";
 import { hostStatus } from "./host_status.ts";
 import { Lookout } from "./lookout.ts";
@@ -56,10 +56,16 @@ export async function runReliability(deps: Dependencies, policy: Policy, signal:
   const lock = await deps.instanceLock.acquire();
   if (lock.kind === "held_by_another") return { kind: "locked", detail: lock.detail };
   if (lock.kind === "unavailable") return { kind: "lock_unavailable", error: lock.error };
+  const lost = new AbortController();
+  const guard = {
+    isHeld: () => lock.isHeld(),
+    lose: () => lost.abort(),
+  };
   try {
     const alarm = new Alarm();
-    await (await Loop.restored(deps, policy, signal, alarm)).run();
-    return { kind: "stopped" };
+    await (await Loop.restored(deps, policy, AbortSignal.any([signal, lost.signal]), alarm, guard)).run();
+    if (!lost.signal.aborted) return { kind: "stopped" };
+    return { kind: "lock_unavailable", error: "Cannot go on as the lock must stay in place: somebody removed it" };
   } finally {
     lock.release();
   }
@@ -106,7 +112,13 @@ class Loop {
   }
 
   /** A loop that knows what an earlier agent of this boot left. */
-  static async restored(deps: Dependencies, policy: Policy, signal: AbortSignal, alarm: Alarm): Promise<Loop> {
+  static async restored(
+    deps: Dependencies,
+    policy: Policy,
+    signal: AbortSignal,
+    alarm: Alarm,
+    guard: LockGuard,
+  ): Promise<Loop> {
     const { stateStore } = deps;
     const [loaded, lastGood, startedOnce] = await Promise.all([
       stateStore.load(),
@@ -126,6 +138,7 @@ class Loop {
       rememberedVms,
       startedOnce,
       onExitNotice: (tracked) => lookout.exitNoticed(tracked),
+      guard,
       wake: () => alarm.wake(),
       fail: (error) => alarm.fail(error),
     });
@@ -360,6 +373,8 @@ class Loop {
     notify.stopping();
     report({ type: "subsystem_stopping", vms: tracked.size });
     this.#fleet.isEnding = true;
+    // Another agent may be at work by now, and what is on disk is its own.
+    if (!this.#fleet.holdsLock()) return;
     const endsAt = after(clock.monotonic(), ENDS_WITHIN_MS);
     const leftMs = (reservedMs: number) => Math.max(0, endsAt - clock.monotonic() - reservedMs);
     // An act that does not end in time leaves its intent on disk, and its successor finds it.

@@ -170,6 +170,7 @@ export class Lookout {
     this.sweepAt = NEVER;
     let waitMs = RETRY_SWEEP_MS;
     try {
+      if (!this.#fleet.holdsLock()) return;
       const scan = await this.#fleet.scanner.scan();
       this.#sayUnreadable(scan.kind === "unknown" ? scan.error : undefined);
       if (scan.kind === "unknown") return;

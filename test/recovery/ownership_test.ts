@@ -49,6 +49,21 @@ const CASES: readonly Case[] = [
   { why: "a host without processes has nothing of the VM", processes: [] },
   { why: "a marked VMM that names the socket is its main", processes: [marked(7)], mains: [7], owned: [7] },
   {
+    why: "a VMM that bears the mark of a VM without a record only looks like the one whose socket it has",
+    processes: [marked(7, { vmId: "renamed" })],
+    lookalikes: [7],
+  },
+  {
+    why: "a VMM in the unit of a VM without a record only looks like the one whose socket it has",
+    processes: [factsOf(7, { argv: FIRECRACKER, unit: "metald-vm-renamed.service" })],
+    lookalikes: [7],
+  },
+  {
+    why: "a VMM in a unit of somebody else's is a main, as that says nothing of whose it is",
+    processes: [factsOf(7, { argv: FIRECRACKER, unit: "session-3.scope" })],
+    mains: [7],
+  },
+  {
     why: "the mark binds when the agent's own user runs it",
     processes: [marked(7, { uid: AGENT_UID })],
     mains: [7],

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runReliability } from "../../src/reliability/integration.ts";
 import { recordOf } from "../recovery/examples.ts";
 import { withAgent } from "./agent_on.ts";
 import { POLICY, QuietHost } from "./quiet_host.ts";
@@ -282,6 +283,21 @@ test("a VM whose program has cleared the marks is told of, once per start, since
       assert.equal(host.said("vm_unmarked").length, clearsMarks ? 1 : 0);
     });
   }
+});
+
+test("an agent whose lock was taken away does nothing any more and ends, as another may have it", async () => {
+  const host = new QuietHost();
+  host.write(recordOf({ id: "a" }));
+  const facts = host.run(recordOf({ id: "a" }));
+  const running = runReliability(host.dependencies, POLICY, new AbortController().signal);
+  await host.pass(1_000);
+  host.isLockHeld = false;
+  host.kill(facts);
+  await host.pass(5_000);
+  assert.deepEqual(host.launched, []);
+  const ended = await running;
+  assert.equal(ended.kind, "lock_unavailable");
+  assert.equal(host.store.host, undefined, "what is on disk is the other one's");
 });
 
 test("the status tells of refused records and of holds of no VM, as soon as they are there, and when they are gone", async () => {

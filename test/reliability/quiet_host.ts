@@ -55,6 +55,7 @@ export class QuietHost {
   isShuttingDown = false;
   /** What was published last. */
   status: HostStatus | undefined = undefined;
+  isLockHeld = true;
   /** What is launched clears its environment. */
   clearsMarks = false;
   /** Why the process table cannot be read. */
@@ -169,7 +170,9 @@ export class QuietHost {
       },
       hooks: { run: async () => ({ kind: "done" }), removeLeftovers: async () => ({ kind: "done" }) },
       stateStore: this.store,
-      instanceLock: { acquire: async () => ({ kind: "acquired", release: () => undefined }) },
+      instanceLock: {
+        acquire: async () => ({ kind: "acquired", release: () => undefined, isHeld: () => this.isLockHeld }),
+      },
       host: { isShuttingDown: async () => this.isShuttingDown },
       notify: { ready: () => undefined, alive: () => undefined, status: () => undefined, stopping: () => undefined },
       control: { subscribe: () => () => undefined },

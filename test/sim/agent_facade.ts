@@ -343,7 +343,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
         life.call({
           effect: (): LockOutcome => {
             if (!world.takeLock(life)) return { kind: "held_by_another", detail: "another agent" };
-            return { kind: "acquired", release: () => world.releaseLock(life) };
+            return { kind: "acquired", release: () => world.releaseLock(life), isHeld: () => life.holdsLock };
           },
         }),
     },

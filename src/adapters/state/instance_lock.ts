@@ -74,22 +74,23 @@ export function createInstanceLock(options: InstanceLockOptions): InstanceLock {
 }
 
 function acquire({ registryPath, directory, uid }: InstanceLockOptions): LockOutcome {
-  const releases: (() => void)[] = [];
+  const locks: Extract<LockOutcome, { kind: "acquired" }>[] = [];
   for (const name of lockNames(registryPath)) {
     const outcome = acquireFile(join(directory, name), uid);
     if (outcome.kind === "acquired") {
-      releases.unshift(outcome.release);
+      locks.unshift(outcome);
       continue;
     }
-    for (const release of releases) release();
+    for (const { release } of locks) release();
     if (outcome.kind === "unavailable") return outcome;
     return { kind: "held_by_another", detail: `${outcome.detail} for ${registryPath}` };
   }
   return {
     kind: "acquired",
     release() {
-      for (const release of releases.splice(0)) release();
+      for (const { release } of locks.splice(0)) release();
     },
+    isHeld: () => locks.length > 0 && locks.every((each) => each.isHeld()),
   };
 }
 
@@ -111,7 +112,7 @@ function acquireFile(path: string, uid: number): LockOutcome {
     if (inode === undefined) continue;
     const database = openDatabase(path);
     const error = lock(database);
-    if (error === undefined && inodeOf(path) === inode) return hold(database, path);
+    if (error === undefined && inodeOf(path) === inode) return hold(database, path, inode);
     database.close();
     if (error === undefined) continue;
     if (!isBusy(error)) throw error;
@@ -120,7 +121,7 @@ function acquireFile(path: string, uid: number): LockOutcome {
   return { kind: "unavailable", error: `Cannot lock ${path} as it vanished ${TRIES_MAX} times` };
 }
 
-function hold(database: Database, path: string): LockOutcome {
+function hold(database: Database, path: string, inode: bigint): LockOutcome {
   held.add(database);
   return {
     kind: "acquired",
@@ -135,6 +136,7 @@ function hold(database: Database, path: string): LockOutcome {
       }
       database.close();
     },
+    isHeld: () => held.has(database) && inodeOf(path) === inode,
   };
 }
 

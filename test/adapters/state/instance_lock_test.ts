@@ -125,6 +125,22 @@ test("the lock outlives the directory it was taken for, so that a registry made 
     first.release();
   }));
 
+test("a lock whose file was taken away is held no more, whoever made it anew, and a released one neither", () =>
+  withDirectory(async (directory) => {
+    mkdirSync(join(directory, "vms"), { mode: 0o700 });
+    const lock = await acquire(directory);
+    assert.ok(lock.kind === "acquired");
+    assert.ok(lock.isHeld());
+    rmSync(join(directory, "locks"), { recursive: true });
+    assert.ok(!lock.isHeld());
+    const other = await acquire(directory);
+    assert.ok(other.kind === "acquired" && other.isHeld());
+    assert.ok(!lock.isHeld());
+    other.release();
+    assert.ok(!other.isHeld());
+    lock.release();
+  }));
+
 test("a released lock leaves no file, and its directory is the agent's alone", () =>
   withDirectory(async (directory) => {
     mkdirSync(join(directory, "vms"), { mode: 0o700 });
