@@ -43,11 +43,12 @@ import { HELP } from "./cli/help.ts";
 import { type Output, processOutput } from "./cli/output.ts";
 import { reloadAndWait } from "./cli/reload_wait.ts";
 import { type AgentContext, type AgentEnd, run } from "./cli/run.ts";
+import { SERVICE_ENVIRONMENT_PATH, serviceConfigPath } from "./cli/service_configuration.ts";
 import { showStatus } from "./cli/status.ts";
 import type { Settings } from "./config/configuration.ts";
 import { DEFAULTS } from "./config/defaults.ts";
 import { chooseLauncher, type Surroundings, surroundingsOf } from "./config/launcher_choice.ts";
-import { loadConfiguration } from "./config/load.ts";
+import { type ConfigurationSource, loadConfiguration } from "./config/load.ts";
 import type { Policy } from "./domain/policy.ts";
 import { VM_ID_VARIABLE } from "./domain/process.ts";
 import { unreachable } from "./domain/unreachable.ts";
@@ -156,7 +157,7 @@ async function status(
   { vmId, json, configPath }: Extract<Command, { kind: "status" }>,
   output: Output,
 ): Promise<ExitCode> {
-  const loaded = loadConfiguration({ path: configPath, uid: UID });
+  const loaded = loadConfiguration(asTheService(configPath, output));
   // An agent that runs on its old configuration while the file is broken can still be looked at.
   const stateDir = loaded.kind === "loaded" ? loaded.configuration.settings.stateDir : DEFAULTS.state_dir;
   if (loaded.kind === "rejected") {
@@ -174,6 +175,11 @@ async function status(
     now: Date.now,
     output,
   });
+}
+
+/** For what is asked from a shell about the service. */
+function asTheService(named: string | undefined, output: Output): ConfigurationSource {
+  return { path: serviceConfigPath({ named, environmentPath: SERVICE_ENVIRONMENT_PATH, uid: UID, output }), uid: UID };
 }
 
 function surroundings(): Surroundings {
@@ -227,9 +233,9 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       return EXIT_CODE.failed;
     }
     case "config_check":
-      return checkConfiguration({ path: command.configPath, uid: UID }, output);
+      return checkConfiguration(asTheService(command.configPath, output), output);
     case "config_show":
-      return showConfiguration({ path: command.configPath, uid: UID }, { output, secrets: command.secrets });
+      return showConfiguration(asTheService(command.configPath, output), { output, secrets: command.secrets });
     case "assets":
       return printAsset(command.name, output);
     case "version":
