@@ -7,6 +7,8 @@
  * written during the copy are lost. A file may exceed its bound by what is written between two cuts, and while no agent
  * runs. Since a guest decides how much that is, cuts follow each other more closely while any file needs one, and a file
  * is emptied even where its end cannot be kept: one that has filled its file system keeps every VM there from starting.
+ *
+ * A console outlives its VM by `keptMs`, for whoever asks why it ended.
  * @module
  */
 
@@ -16,10 +18,13 @@ import { join } from "node:path";
 import type { VmId } from "../../domain/vm_record.ts";
 import { errorCode } from "../process/proc_file.ts";
 import { writeNewFile } from "../state/new_file.ts";
+import { removeEndedConsoles } from "./ended_consoles.ts";
 
 const CUT_INTERVAL_MS = 10_000;
 const TALKATIVE_INTERVAL_MS = 250;
 const CONSOLE_BYTES_MAX = 1024 * 1024;
+const KEPT_MS = 24 * 3_600_000;
+const REMOVAL_INTERVAL_MS = 3_600_000;
 const SUFFIX = ".log";
 const OLDER = ".1";
 
@@ -33,12 +38,23 @@ export interface ConsoleFiles {
   open(id: VmId): number;
   /** Cuts every file that is too long, those of VMs that another agent launched among them. Resolves with how many were. */
   cut(): Promise<number>;
+  /** Removes what is left of VMs that ended long ago. Resolves with how many files were. */
+  removeEnded(): Promise<number>;
 }
 
-export function createConsoleFiles(directory: string, bytesMax = CONSOLE_BYTES_MAX): ConsoleFiles {
+export interface ConsoleFilesOptions {
+  /** @default 1 MiB */
+  readonly bytesMax?: number;
+  /** @default a day */
+  readonly keptMs?: number;
+}
+
+export function createConsoleFiles(directory: string, options: ConsoleFilesOptions = {}): ConsoleFiles {
+  const { bytesMax = CONSOLE_BYTES_MAX, keptMs = KEPT_MS } = options;
   const cutAll = async () => {
     let cuts = 0;
     for (const name of await namesIn(directory)) {
+      if (!name.endsWith(SUFFIX)) continue;
       // A file that vanishes or cannot be cut is looked at again next time.
       const wasLong = await cutFile(join(directory, name), bytesMax).catch(() => false);
       if (wasLong) cuts += 1;
@@ -53,9 +69,18 @@ export function createConsoleFiles(directory: string, bytesMax = CONSOLE_BYTES_M
     });
     return underWay;
   };
+  const removeEnded = async () => {
+    const paths = (await namesIn(directory)).map((name) => join(directory, name));
+    return await removeEndedConsoles(paths, keptMs).catch(() => 0);
+  };
+  let removedAt = performance.now();
   const cutAfter = (waitMs: number) => {
     const timer = setTimeout(async () => {
       const cuts = await cut();
+      if (performance.now() >= removedAt + REMOVAL_INTERVAL_MS) {
+        removedAt = performance.now();
+        await removeEnded();
+      }
       cutAfter(cuts > 0 ? TALKATIVE_INTERVAL_MS : CUT_INTERVAL_MS);
     }, waitMs);
     timer.unref();
@@ -75,12 +100,13 @@ export function createConsoleFiles(directory: string, bytesMax = CONSOLE_BYTES_M
       return openSync(path, O_APPEND | O_CREAT | O_EXCL | O_WRONLY, 0o600);
     },
     cut,
+    removeEnded,
   };
 }
 
 async function namesIn(directory: string): Promise<readonly string[]> {
   try {
-    return (await readdir(directory)).filter((name) => name.endsWith(SUFFIX));
+    return (await readdir(directory)).filter((name) => name.endsWith(SUFFIX) || name.endsWith(SUFFIX + OLDER));
   } catch {
     return [];
   }
