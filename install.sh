@@ -173,7 +173,9 @@ find_architecture() {
 }
 
 find_source() {
-  source=$(cd -- "$(dirname -- "$0")" && pwd)
+  # It may have been called through a link.
+  script=$(readlink -f -- "$0")
+  source=$(cd -- "$(dirname -- "$script")" && pwd)
   [ -f "$source/SHA256SUMS" ] || source=$source/dist
   [ -f "$source/SHA256SUMS" ] || fail "Cannot install as SHA256SUMS and the binary must be beside install.sh"
   binary=$source/metald-linux-$architecture

@@ -91,7 +91,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   const requests = requestChannel();
   const stop = new AbortController();
   stopOnSignals(stop, output);
-  reloadOnSignal({ options, configuration, log, report, send: requests.send });
+  reloadOnSignal({ options, configuration, path: loaded.path, log, report, send: requests.send });
   process.on("SIGUSR2", () => requests.send({ kind: "inspect" }));
 
   let ended: AgentEnd;
@@ -153,15 +153,20 @@ function stopOnSignals(stop: AbortController, output: Output): void {
 interface ReloadContext {
   readonly options: RunOptions;
   readonly configuration: Configuration;
+  /** Where the configuration in force was read; undefined: there was no file. */
+  readonly path: string | undefined;
   readonly log: StdoutLog;
   readonly report: Report;
   readonly send: (request: ControlRequest) => void;
 }
 
-function reloadOnSignal({ options, configuration, log, report, send }: ReloadContext): void {
+function reloadOnSignal({ options, configuration, path, log, report, send }: ReloadContext): void {
   let inForce = configuration.document;
+  let readFrom = path;
   process.on("SIGHUP", () => {
-    const loaded = loadChecked(options.source, options.surroundings);
+    // A file that was there must be there: the defaults are not what somebody meant who lost it.
+    const source = { ...options.source, path: options.source.path ?? readFrom };
+    const loaded = loadChecked(source, options.surroundings);
     if (loaded.kind === "rejected") {
       for (const error of loaded.errors) report({ type: "configuration_rejected", error });
       options.publishReload({ errors: loaded.errors, changed: [] });
@@ -170,6 +175,7 @@ function reloadOnSignal({ options, configuration, log, report, send }: ReloadCon
     const { policy, settings, document } = loaded.configuration;
     const reload = reloaded(inForce, document);
     inForce = reload.inForce;
+    readFrom = loaded.path;
     log.setLevel(LEVELS[settings.log.level]);
     send({ kind: "reload", policy, changed: reload.changed });
     options.publishReload({ errors: [], changed: reload.changed });

@@ -100,7 +100,7 @@ function judge(
   const failure = (layer: ProbeFailure["layer"], error: string, apiSilent: boolean): ProbeFailure => ({
     kind: "failure",
     layer,
-    error,
+    error: processState === "T" ? `${error}; its process is stopped (state T)` : error,
     apiSilent,
     failedGuestProbes,
     processState,

@@ -38,6 +38,8 @@ export interface Launcher {
   readonly kind: "direct" | "systemd";
   launch(request: LaunchRequest): Promise<LaunchOutcome>;
   inspect(record: VmRecord): Promise<LauncherState>;
+  /** Where a person finds what a VM has said: a command or a path. */
+  consoleOf(record: VmRecord): string;
   /** How a launched process ended; undefined when nobody can tell any more, or when another started it. */
   exitOf(record: VmRecord, process: ProcessIdentity): Promise<ExitStatus | undefined>;
   /**

@@ -40,7 +40,8 @@ export function reportOrphan(
 export function leaveExited(draft: Draft, process: ProcessIdentity | undefined, exitCode: number | undefined): void {
   const { record, now } = draft.situation;
   draft.endLoss();
-  draft.set({ exitedForContent: record.contentHash });
+  const how = exitCode === undefined ? "it ended" : `it ended with exit code ${exitCode}`;
+  draft.set({ exitedForContent: record.contentHash, why: `${how}, and restart is ${record.restart}` });
   draft.enter({ name: "stopped", since: now });
   draft.report({ type: "vm_exited", vmId: record.id, vmm: record.vmm, process, exitCode });
 }

@@ -56,7 +56,8 @@ const REMEDIES: Readonly<Record<BlockedReason, string>> = {
   desired_paused: 'set "state": "running" in its record to have it started',
   no_launch: "start or stop it by the means it was started with, or add launch to its record",
   unproven: "see the error; metald looks again and goes on once it can tell",
-  state_unwritable: "make state_dir and durable_dir writable",
+  state_unwritable:
+    "make state_dir and durable_dir writable; if one was removed, systemctl restart metald makes it anew",
   foreign_vmm: "start its guest by the means its VMM was started with, or end the VMM to have metald start it",
   migrated: "the guest runs on another host; change or remove its record here",
 };

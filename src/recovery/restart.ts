@@ -301,7 +301,9 @@ class Restart {
       report({ type: "vm_hook_failed", vmId: record.id, hook: "before_start", error: failed });
       for (const undo of launch.afterStop) {
         if ((await this.#objection()) !== undefined) break;
-        await this.#hook("after_stop", undo, launch.hookTimeoutMs);
+        const undone = await this.#hook("after_stop", undo, launch.hookTimeoutMs);
+        if (undone === undefined) continue;
+        report({ type: "vm_hook_failed", vmId: record.id, hook: "after_stop", error: undone });
       }
       return await this.#fail("hook_failed", failed);
     }
@@ -397,7 +399,12 @@ class Restart {
           const exit = await launcher.exitOf(this.#current(), main.identity);
           const how = exit?.code !== undefined ? `with code ${exit.code}` : exit?.signal ? `by ${exit.signal}` : "";
           const ended = { process: main.identity, status: exit };
-          return await this.#fail("process_died", `the process ended ${how}`.trim(), ended);
+          const where = launcher.consoleOf(this.#current());
+          return await this.#fail(
+            "process_died",
+            `the process ended${how === "" ? "" : ` ${how}`}; see ${where}`,
+            ended,
+          );
         }
         main = heir;
         this.#world.observe({ type: "launched", main });

@@ -87,9 +87,6 @@ function sawSuccess(draft: Draft): void {
   const { now, record, recovery } = situation;
   const { health, restoredAfterMs } = recordSuccess(vm.health, now, situation.health);
   draft.set({ health, lastSeenAt: now, noGuestCount: 0 });
-  if (isPhase(vm, "stopping")) return;
-  // A stop that the guest ignored stays blocked although the guest is well.
-  if (record.desired === "stopped") return;
   // Without health checks a verdict that was in force is dropped: that the process lives restores no health.
   if (restoredAfterMs !== undefined && situation.health.enabled) {
     draft.report({
@@ -99,7 +96,8 @@ function sawSuccess(draft: Draft): void {
       downtimeMs: restoredAfterMs,
     });
   }
-  if (health.unhealthy) return;
+  // A stop that the guest ignored stays blocked although the guest is well.
+  if (health.unhealthy || isPhase(vm, "stopping") || record.desired === "stopped") return;
   if (vm.phase.name === "blocked" && vm.phase.reason === "duplicate") return;
   becomeHealthy(draft);
   const stableSince = draft.vm.healthySince;
@@ -158,7 +156,9 @@ function sawFailure(draft: Draft, main: Main, failure: ProbeFailure, durationMs:
   // A booting VM is not judged; neither is one that is being shut down, nor one whose bystanders are to be sorted out first.
   if (isPhase(vm, "stopping", "stopped") || now < after(main.startedAt, situation.health.startGraceMs)) return;
   const { health, verdict } = recordFailure(vm.health, now, situation.health);
-  draft.set({ health, healthySince: undefined, why: failure.error });
+  draft.set({ health, healthySince: undefined });
+  // What keeps it from being stopped is said already.
+  if (record.desired !== "stopped") draft.set({ why: failure.error });
   if (!vm.health.unhealthy) {
     draft.report({
       type: "health_check_failed",

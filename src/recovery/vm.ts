@@ -168,7 +168,8 @@ export function newVm(remembered: RuntimeState | undefined, now: MonotonicMs): V
     attempts: remembered?.attempts ?? 0,
     incarnation: remembered?.incarnation ?? 0,
     deadIncarnation: undefined,
-    ranThisBoot: remembered !== undefined && (remembered.main !== undefined || remembered.incarnation > 0),
+    // A start that was refused ran nothing; one whose end is open may have.
+    ranThisBoot: remembered !== undefined && (remembered.main !== undefined || remembered.launchIntent !== undefined),
     healthySince: undefined,
     lastSeenAt: undefined,
     lostProcess: remembered?.main,

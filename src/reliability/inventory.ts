@@ -60,7 +60,7 @@ export function mergeListing(
     return unreadable(
       inventory,
       path,
-      `${deleted.length} of ${inventory.records.size} records are gone at once; send SIGUSR2 to confirm`,
+      `${deleted.length} of ${inventory.records.size} records are gone at once; SIGUSR2 confirms: systemctl kill --kill-whom=main -s USR2 metald`,
     );
   }
 

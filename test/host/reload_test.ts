@@ -46,6 +46,10 @@ describeWhere([NAMESPACED_HOST], "systemctl reload metald", () => {
       await waitForLog(box, ...rejection, "recovery.retry_intervall", "unknown");
       assert.equal((await box.run(["metald", "config", "check"])).code, 78);
 
+      await box.output(["rm", CONFIGURATION]);
+      assert.notEqual((await box.run(RELOAD)).code, 0);
+      await waitForLog(box, ...rejection, "must exist");
+
       // The old one is in force: a VM dies, and is brought back.
       await box.output(["systemctl", "kill", "-s", "KILL", "metald-vm-vm-1"]);
       await waitForLog(box, "attempting vm recovery", "vm_id=vm-1");

@@ -123,6 +123,28 @@ describeWhere([NAMESPACED_HOST], "metald.service", () => {
     });
   });
 
+  it("ends without its lock, and goes on with one that was made anew", LONG, async () => {
+    await withMetald("host", async (box) => {
+      await dropIn(box, "[Service]\nRestartSec=100ms\n");
+      await box.output(["systemctl", "restart", "metald"]);
+      for (const id of ["vm-1", "vm-2"]) await writeRecord(box, id, SLEEPING_VM);
+      const vms = await runningVms(box, 2);
+      await waitForLog(box, "vm started", "vm_id=vm-2");
+      const [before] = agentProcesses(box);
+      await box.shell("rm -rf /run/metald-lock /run/metald");
+      await waitFor("another agent is active", async () => {
+        const [now] = agentProcesses(box);
+        return now !== undefined && now !== before && (await box.property("metald", "ActiveState")) === "active";
+      });
+      assert.match(await box.journal("-u", "metald", "-o", "cat"), /the lock must stay in place: somebody removed it/);
+      await waitForLog(box, "vm adopted", "vm_id=vm-1");
+      assert.deepEqual(vmProcesses(box), vms);
+      await box.output(["systemctl", "reload", "metald"]);
+      await box.output(["systemctl", "kill", "-s", "KILL", "metald-vm-vm-1"]);
+      await waitForLog(box, "vm recovery successful", "vm_id=vm-1");
+    });
+  });
+
   it("is started again by the watchdog when it hangs, and nothing happens to the VMs", async () => {
     await withMetald("host", async (box) => {
       await dropIn(box, "[Service]\nWatchdogSec=3s\nRestartSec=100ms\n");

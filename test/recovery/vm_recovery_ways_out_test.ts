@@ -228,3 +228,32 @@ wayOut(
   ["find 7", "ok", "zombie"],
   (s) => assert.match(s.vm.why ?? "", /^pid 7 has ended, 2 other tasks/),
 );
+
+wayOut(
+  "a VM whose first start was refused has not run, so the next agent finds no orphan",
+  {},
+  ["nothing", "begin", "attempt", "fails launch_refused", "crash", "nothing"],
+  (s, said) => {
+    assert.equal(said("orphan_detected"), 0);
+    assert.match(wantedOf(s), /^start/);
+  },
+);
+wayOut(
+  "a VM that is to stay exited says why it does not run",
+  { record: { restart: "on-failure" } },
+  ["find 7", "ok", "die 0"],
+  (s) => assert.match(s.vm.why ?? "", /^it ended with exit code 0, and restart is on-failure$/),
+);
+wayOut(
+  "a guest that ignored a stop and answers again is told to be well, though it stays blocked",
+  {},
+  [
+    ...["find 7", "ok", "miss socket", "miss socket", "miss socket", "desire stopped", "stopping"],
+    ...["stop blocked ignores_shutdown", "miss socket", "ok", "ok"],
+  ],
+  (s, said) => {
+    assert.equal(said("health_restored"), 1);
+    assert.equal(s.vm.phase.name, "blocked");
+    assert.equal(s.vm.why, "asked 90 s ago");
+  },
+);

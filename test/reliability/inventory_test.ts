@@ -94,7 +94,10 @@ for (const [total, lost, believed, why] of LOSSES) {
 test("an empty listing is no proof that there are no VMs", () => {
   const change = mergeListing(known("a", "b", "c"), listing(), PATH, false);
   assert.deepEqual(change.deleted, []);
-  assert.match(change.newlyUnreadable?.error ?? "", /3 of 3 records are gone at once; send SIGUSR2 to confirm/);
+  assert.match(
+    change.newlyUnreadable?.error ?? "",
+    /3 of 3 records are gone at once; SIGUSR2 confirms: systemctl kill/,
+  );
 });
 
 test("an unreadable registry changes nothing, and is said once until its reason changes", () => {

@@ -149,6 +149,7 @@ export class QuietHost {
           return { kind: "launched", process: identity };
         },
         inspect: async () => ({ kind: "idle" }),
+        consoleOf: ({ id }) => `/run/metald/console/${id}.log`,
         exitOf: async () => undefined,
         stopUnit: async () => ({ kind: "failed", error: "there are no units here" }),
       },

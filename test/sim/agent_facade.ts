@@ -186,6 +186,7 @@ export function facadeOf(world: World, life: AgentLife): Dependencies {
           },
         }),
       stopUnit: (unit) => life.call({ effect: () => ({ kind: "failed", error: `no record names ${unit}` }) }),
+      consoleOf: ({ id }) => `/run/metald/console/${id}.log`,
       exitOf: (_record, identity) =>
         life.call({
           effect: () => {

@@ -36,6 +36,7 @@ export interface ConsoleFiles {
    * @throws {Error} When the file cannot be made.
    */
   open(id: VmId): number;
+  pathOf(id: VmId): string;
   /** Cuts every file that is too long, those of VMs that another agent launched among them. Resolves with how many were. */
   cut(): Promise<number>;
   /** Removes what is left of VMs that ended long ago. Resolves with how many files were. */
@@ -87,10 +88,11 @@ export function createConsoleFiles(directory: string, options: ConsoleFilesOptio
   };
   // What an earlier agent's VMs wrote while no agent ran.
   cutAfter(0);
+  const pathOf = (id: VmId) => join(directory, `${id}${SUFFIX}`);
   return {
     open(id) {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      const path = join(directory, `${id}${SUFFIX}`);
+      const path = pathOf(id);
       try {
         renameSync(path, `${path}${OLDER}`);
       } catch (error) {
@@ -99,6 +101,7 @@ export function createConsoleFiles(directory: string, options: ConsoleFilesOptio
       const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = constants;
       return openSync(path, O_APPEND | O_CREAT | O_EXCL | O_WRONLY, 0o600);
     },
+    pathOf,
     cut,
     removeEnded,
   };

@@ -55,6 +55,7 @@ export function createDirectLauncher(options: DirectLauncherOptions): Launcher {
     async inspect({ id }) {
       return launching.has(id) ? { kind: "busy", detail: "a launch is under way" } : { kind: "idle" };
     },
+    consoleOf: ({ id }) => starter.consoles.pathOf(id),
     exitOf: (_record, process) => starter.exits.statusOf(process, () => hasEnded(starter.read, process)),
     async stopUnit(unit) {
       return { kind: "failed", error: `Cannot stop ${unit} as only the systemd launcher manages units` };

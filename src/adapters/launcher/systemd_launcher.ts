@@ -59,6 +59,7 @@ export function createSystemdLauncher(options: SystemdLauncherOptions): Launcher
       }
     },
     inspect: async (record) => await inspect(manager, unitNameOf(record)),
+    consoleOf: (record) => `journalctl -u ${unitNameOf(record)}`,
     exitOf: async (record, process) => await exitOf(starter, unitNameOf(record), process),
     stopUnit: async (unit) => await stopUnit(manager, unit, stopTimeoutMs),
   };

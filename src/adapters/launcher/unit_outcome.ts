@@ -19,6 +19,14 @@ import { describeUnit, type UnitState, unitActivity } from "../systemd/unit_stat
 /** https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html, "Process Exit Codes" */
 const SETUP_CODE_MIN = 200;
 const SETUP_CODE_MAX = 245;
+/** The commonest: https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#Process%20Exit%20Codes */
+const SETUP_FAILURES: ReadonlyMap<number, string> = new Map([
+  [200, "its directory cannot be entered"],
+  [203, "its program cannot be run"],
+  [216, "its group is not there"],
+  [217, "its user is not there"],
+  [226, "its mounts cannot be made"],
+]);
 const ENVIRONMENT_BYTES_MAX = 8 * 1024 * 1024;
 const CGROUP_BYTES_MAX = 16 * 1024;
 
@@ -80,7 +88,10 @@ function isOk(end: BriefEnd): boolean {
 
 function howItEnded({ exit, result }: UnitState): string {
   if (exit?.signal !== undefined) return exit.signal;
-  if (exit?.code !== undefined) return `exit code ${exit.code}`;
+  if (exit?.code !== undefined) {
+    const what = SETUP_FAILURES.get(exit.code);
+    return `exit code ${exit.code}${what === undefined ? "" : ` (${what})`}`;
+  }
   return result;
 }
 
