@@ -20,6 +20,7 @@ import { createProcessEvents } from "./adapters/process/process_events.ts";
 import { identifyProcess } from "./adapters/process/process_identity.ts";
 import { createProcessTable } from "./adapters/process/process_table.ts";
 import { createDirectoryRegistry } from "./adapters/registry/directory_registry.ts";
+import { createRecordParser } from "./adapters/registry/record_parser.ts";
 import { createDiskProbe } from "./adapters/state/disk_probe.ts";
 import { createFileStateStore } from "./adapters/state/file_state_store.ts";
 import { createInstanceLock, lockDirectory } from "./adapters/state/instance_lock.ts";
@@ -75,6 +76,7 @@ async function startAgent({ configuration, control, fleetObserver, report, signa
     policy = reloaded;
   });
   const starting = starters(configuration.settings, () => policy.recovery.shutdownTimeoutMs);
+  const parser = createRecordParser();
   const places = { stateDir, durableDir, durableAnswers: createDiskProbe(durableDir) };
   const deps = {
     version: manifest.version,
@@ -82,7 +84,7 @@ async function startAgent({ configuration, control, fleetObserver, report, signa
     uidOf,
     clock,
     random: createSystemRandom(),
-    registry: createDirectoryRegistry({ path: registryPath, uid: UID }),
+    registry: createDirectoryRegistry({ path: registryPath, uid: UID, parser }),
     intent: createIntentDirectory({ ...places, uid: UID }),
     processTable,
     processEvents: await createProcessEvents({ pidfds }),
@@ -90,7 +92,7 @@ async function startAgent({ configuration, control, fleetObserver, report, signa
     vmm: createVmm(),
     guestProbe: createGuestProbe(),
     diskHolders: createDiskHolders(),
-    stateStore: createFileStateStore({ ...places, bootId: processTable.bootId, uid: UID }),
+    stateStore: createFileStateStore({ ...places, bootId: processTable.bootId, uid: UID, parser }),
     instanceLock: { acquire: () => Promise.resolve(lock) },
     host: createSystemHost(),
     notify: await createNotify({

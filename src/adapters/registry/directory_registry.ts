@@ -12,12 +12,12 @@
 
 import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type FileReading, judgeDirectory, readTrustedFile } from "../../config/trusted_file.ts";
-import { parseVmRecord } from "../../config/vm_record_schema.ts";
+import { judgeDirectory, readTrustedFile } from "../../config/trusted_file.ts";
 import type { VmId } from "../../domain/vm_record.ts";
 import type { InvalidRecord, Registry, UnreadableRegistry } from "../../ports/registry.ts";
 import { createParsedRecords, type ParsedRecords, type RecordEntry } from "./parsed_records.ts";
 import { readRecordFileName, recordFileName } from "./record_file_name.ts";
+import { createRecordParser, type ParsedText, type RecordParser } from "./record_parser.ts";
 import { watchDirectory } from "./watched_directory.ts";
 
 export const RECORD_BYTES_MAX = 256 * 1024;
@@ -29,13 +29,23 @@ export interface DirectoryRegistryOptions {
   readonly path: string;
   /** The agent's own user. */
   readonly uid: number;
+  /** Shared with whoever else reads records. @default one of its own */
+  readonly parser?: RecordParser;
+}
+
+interface Reader {
+  readonly path: string;
+  readonly uid: number;
+  readonly parser: RecordParser;
+  readonly parsed: ParsedRecords;
 }
 
 type FileEntry = RecordEntry | { readonly kind: "absent" } | UnreadableRegistry;
 
 export function createDirectoryRegistry(options: DirectoryRegistryOptions): Registry {
-  const { path } = options;
+  const { path, uid, parser = createRecordParser() } = options;
   const parsed = createParsedRecords();
+  const reader: Reader = { path, uid, parser, parsed };
   return {
     path,
     async list() {
@@ -45,20 +55,23 @@ export function createDirectoryRegistry(options: DirectoryRegistryOptions): Regi
       if (!Array.isArray(names)) return names;
       const entries: RecordEntry[] = [];
       const paths = new Set<string>();
+      const ids = new Set<VmId>();
       for (const [index, name] of names.entries()) {
         if (index % SLICE === SLICE - 1) await nextTurn();
-        const entry = readEntry(options, parsed, name);
+        const entry = readEntry(reader, name);
         if (entry === undefined || entry.kind === "absent") continue;
         if (entry.kind === "unreadable") return entry;
         paths.add(join(path, name));
+        if (entry.id !== undefined) ids.add(entry.id);
         entries.push(entry);
       }
       parsed.keepOnly(paths);
+      parser.keepOnly(ids);
       // A directory that was moved away meanwhile looks empty.
       return whyUnreadable(options) ?? { kind: "listed", entries };
     },
     async read(id) {
-      const entry = readRecord(options, parsed, id);
+      const entry = readRecord(reader, id);
       return whyUnreadable(options) ?? entry;
     },
     watch: (onHint) =>
@@ -98,25 +111,25 @@ function namesIn(path: string): string[] | UnreadableRegistry {
 }
 
 /** Undefined: the file is nobody's record. */
-function readEntry(options: DirectoryRegistryOptions, parsed: ParsedRecords, name: string): FileEntry | undefined {
+function readEntry(reader: Reader, name: string): FileEntry | undefined {
   const reading = readRecordFileName(name);
   switch (reading.kind) {
     case "temporary":
       return undefined;
     case "refused":
-      return { kind: "invalid", id: undefined, path: join(options.path, name), error: reading.error };
+      return { kind: "invalid", id: undefined, path: join(reader.path, name), error: reading.error };
     default:
-      return readRecord(options, parsed, reading.id);
+      return readRecord(reader, reading.id);
   }
 }
 
-function readRecord(options: DirectoryRegistryOptions, parsed: ParsedRecords, id: VmId): FileEntry {
-  const path = join(options.path, recordFileName(id));
+function readRecord({ path: directory, uid, parser, parsed }: Reader, id: VmId): FileEntry {
+  const path = join(directory, recordFileName(id));
   const known = lstat(path);
   const recalled = known === undefined ? undefined : parsed.recall(path, known);
   if (recalled !== undefined) return recalled;
   const nowMs = Date.now();
-  const file = readTrustedFile(path, { uid: options.uid, bytesMax: RECORD_BYTES_MAX });
+  const file = readTrustedFile(path, { uid, bytesMax: RECORD_BYTES_MAX });
   switch (file.kind) {
     case "absent":
       return file;
@@ -125,16 +138,15 @@ function readRecord(options: DirectoryRegistryOptions, parsed: ParsedRecords, id
     case "refused":
       return { kind: "invalid", id, path, error: file.error };
     default: {
-      const entry = parseEntry(id, path, file);
+      const entry = entryOf(id, path, parser.parse(id, file.text));
       parsed.remember(path, file.stats, nowMs, entry);
       return entry;
     }
   }
 }
 
-function parseEntry(id: VmId, path: string, file: FileReading & { readonly kind: "read" }): RecordEntry {
-  const reading = parseVmRecord(id, file.text);
-  if (reading.kind === "valid") return { kind: "record", id, record: reading.record, source: file.text };
+function entryOf(id: VmId, path: string, { reading, text }: ParsedText): RecordEntry {
+  if (reading.kind === "valid") return { kind: "record", id, record: reading.record, source: text };
   return { kind: "invalid", id, path, error: reading.errors.join("; ") } satisfies InvalidRecord;
 }
 

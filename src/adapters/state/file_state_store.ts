@@ -22,9 +22,9 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { readTrustedFile } from "../../config/trusted_file.ts";
 import { whyPathUntrusted } from "../../config/trusted_path.ts";
-import { parseVmRecord } from "../../config/vm_record_schema.ts";
 import { VM_ID_PATTERN, type VmId, type VmRecord } from "../../domain/vm_record.ts";
 import type { SaveOutcome, StateStore } from "../../ports/state_store.ts";
+import { createRecordParser, type RecordParser } from "../registry/record_parser.ts";
 import { createDiskProbe, type DiskProbe } from "./disk_probe.ts";
 import { createDiskQueue } from "./disk_queue.ts";
 import { removeFile, replaceFile, type Survival, TEMPORARY_NAME } from "./replace_file.ts";
@@ -48,6 +48,8 @@ export interface FileStateStoreOptions {
   readonly uid: number;
   /** Whether the disk of `durableDir` answers; shared with whoever else reads there. @default one of its own */
   readonly durableAnswers?: DiskProbe;
+  /** Shared with the registry. @default one of its own */
+  readonly parser?: RecordParser;
   /** @default 5 s */
   readonly timeoutMs?: number;
 }
@@ -64,6 +66,7 @@ export function createFileStateStore(options: FileStateStoreOptions): StateStore
   const host: Place = { directory: stateDir, survival: "agent" };
   const lastGood: Place = { directory: join(durableDir, "last_good"), survival: "host" };
   const startedOnce: Place = { directory: join(durableDir, "started_once"), survival: "host_at_once" };
+  const parser = options.parser ?? createRecordParser();
   const durableAnswers = options.durableAnswers ?? createDiskProbe(durableDir);
   const runtimeDisk = createDiskQueue({ timeoutMs, callsMax: RUNTIME_CALLS_MAX });
   const durableDisk = createDiskQueue({ timeoutMs, callsMax: DURABLE_CALLS_MAX });
@@ -151,8 +154,8 @@ export function createFileStateStore(options: FileStateStoreOptions): StateStore
     saveHost: (state) => save(host, HOST_FILE, stateText(state)),
 
     async loadLastGood() {
-      return readAll(lastGood.directory, ".json", (id, text): VmRecord | undefined => {
-        const reading = parseVmRecord(id, text);
+      return readAll(lastGood.directory, ".json", (id, source): VmRecord | undefined => {
+        const { text, reading } = parser.parse(id, source);
         if (reading.kind === "invalid") return undefined;
         lastGoodTexts.set(id, text);
         return reading.record;
