@@ -151,6 +151,8 @@ export type LifecycleEvent =
       readonly expiresAt: WallMs | undefined;
     } & OfVm)
   | ({ readonly type: "vm_released" } & OfVm)
+  /** A hold that holds nothing, though whoever wrote it believes so. Undefined: it is of every VM. */
+  | { readonly type: "hold_void"; readonly vmId: VmId | undefined; readonly reason: string }
   /** Its environment does not say whose it is: a wrapper has cleared it. */
   | ({ readonly type: "vm_unmarked" } & OfProcess)
   | ({ readonly type: "vm_record_differs"; readonly changed: readonly string[] } & OfVm)

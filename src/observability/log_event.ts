@@ -65,6 +65,7 @@ export function entryOf(event: ReliabilityEvent): LogEntry | undefined {
     case "vm_adopted":
     case "vm_held":
     case "vm_released":
+    case "hold_void":
     case "vm_unmarked":
     case "vm_record_differs":
     case "vm_hook_failed":
@@ -179,6 +180,8 @@ function lifecycleEntry(event: LifecycleEvent): LogEntry {
       });
     case "vm_released":
       return line("WARN", "vm released", { vm_id: event.vmId });
+    case "hold_void":
+      return line("WARN", "vm hold without effect", { vm_id: event.vmId, reason: event.reason });
     case "vm_unmarked":
       return line("WARN", "vm process bears no mark", {
         vm_id: event.vmId,

@@ -6,11 +6,11 @@
  */
 
 import { TIMED_OUT, withDeadline } from "../async/deadline.ts";
-import type { MonotonicMs } from "../domain/time.ts";
+import type { MonotonicMs, WallMs } from "../domain/time.ts";
 import { after } from "../domain/time.ts";
 import { unreachable } from "../domain/unreachable.ts";
 import type { VmId } from "../domain/vm_record.ts";
-import type { IntentEntry } from "../ports/intent.ts";
+import type { Hold, IntentEntry } from "../ports/intent.ts";
 import type { Report } from "../ports/report.ts";
 import type { UnmatchedHold } from "../ports/status_board.ts";
 import type { IntentPorts } from "../recovery/fresh_intent.ts";
@@ -29,6 +29,7 @@ export class Holdings {
   #ofAll: readonly IntentEntry[] = [];
   #gone: ReadonlySet<IntentEntry> = new Set();
   #saidMalformed: ReadonlySet<string> = new Set();
+  #saidVoid: ReadonlySet<string> = new Set();
   /** What was said of each held VM, and when. */
   readonly #said = new Map<VmId, { readonly text: string; readonly at: MonotonicMs }>();
 
@@ -87,6 +88,24 @@ export class Holdings {
       if (!isKnown(vmId)) for (const entry of entries) found.push({ vmId, reason: wordsOf(entry) });
     }
     return found;
+  }
+
+  /**
+   * Says of each hold that holds nothing, once: of a VM that there is not, or over before it was written. Whoever wrote it believes that
+   * a VM is left alone.
+   */
+  sayVoid(isKnown: (id: VmId) => boolean): void {
+    const wall = this.#ports.clock.wall();
+    const said = new Set<string>();
+    for (const entry of [...this.#ofAll, ...[...this.#ofVm.values()].flat()]) {
+      if (entry.kind !== "hold") continue;
+      const reason = whyVoid(entry, isKnown, wall);
+      if (reason === undefined) continue;
+      const text = `${entry.vmId} ${entry.writtenAt} ${reason}`;
+      said.add(text);
+      if (!this.#saidVoid.has(text)) this.#ports.report({ type: "hold_void", vmId: entry.vmId, reason });
+    }
+    this.#saidVoid = said;
   }
 
   of(id: VmId): Holding {
@@ -153,4 +172,15 @@ function wordsOf(entry: IntentEntry): string {
     default:
       return unreachable(entry);
   }
+}
+
+/** One that ended as it was meant to, and was left there, is of no interest to anybody. */
+function whyVoid(
+  { vmId, expiresAt, writtenAt }: Hold,
+  isKnown: (id: VmId) => boolean,
+  now: WallMs,
+): string | undefined {
+  if (expiresAt !== undefined && expiresAt <= writtenAt) return "it had expired when it was written";
+  if (expiresAt !== undefined && expiresAt <= now) return undefined;
+  return vmId === undefined || isKnown(vmId) ? undefined : "no VM has this id";
 }

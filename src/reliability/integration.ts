@@ -289,6 +289,8 @@ class Loop {
       this.#refreshingHoldings = false;
     }
     for (const each of tracked.values()) this.#judgeHolding(each);
+    // Which VMs there are is not known of a registry that is not believed.
+    if (this.#reader.unreadable === undefined) holdings.sayVoid((id) => tracked.has(id));
     const now = this.#deps.clock.monotonic();
     // The end of an expiry is no event, so what exists is looked at again soon.
     const waitMs = holdings.isEmpty ? policy.recovery.detectionIntervalMs : HOLDINGS_REFRESH_MS;
@@ -301,6 +303,7 @@ class Loop {
     const was = tracked.holding;
     tracked.holding = holdings.of(tracked.id);
     holdings.say(tracked.id, tracked.holding);
+    if (was.reason !== tracked.holding.reason) this.#fleet.revision += 1;
     if (was.held === tracked.holding.held) return;
     this.#fleet.revision += 1;
     this.#fleet.reschedule(tracked);

@@ -135,7 +135,8 @@ export class RegistryReader {
   #applyInventory(change: InventoryChange, beganAt: MonotonicMs): void {
     const { registry, report } = this.#fleet.deps;
     const othersRefused = change.inventory.invalid.size !== this.#inventory.invalid.size;
-    if (othersRefused || change.newlyInvalid.length > 0) this.#fleet.revision += 1;
+    const believedOtherwise = change.inventory.unreadable !== this.#inventory.unreadable;
+    if (othersRefused || believedOtherwise || change.newlyInvalid.length > 0) this.#fleet.revision += 1;
     this.#inventory = change.inventory;
     this.#fleet.registryReadings += 1;
     if (change.newlyUnreadable !== undefined) report({ type: "registry_unreadable", ...change.newlyUnreadable });

@@ -79,6 +79,7 @@ export const EVENT_EXAMPLES: { readonly [Type in ReliabilityEvent["type"]]: read
     { type: "vm_held", vmId, reason: "", actor: "bob", expiresAt: undefined },
   ],
   vm_released: [{ type: "vm_released", vmId }],
+  hold_void: [{ type: "hold_void", vmId: "vm-typo", reason: "no VM has this id" }],
   vm_unmarked: [{ type: "vm_unmarked", vmId, vmm, process }],
   vm_record_differs: [{ type: "vm_record_differs", vmId, changed: ["launch", "disks"] }],
   vm_hook_failed: [{ type: "vm_hook_failed", vmId, hook: "after_stop", error: "exit code 1: no such tap" }],

@@ -118,3 +118,27 @@ test("isEmpty is true only when nothing is held and nothing was said that may ha
   await desk.look();
   assert.equal(desk.holdings.isEmpty, true);
 });
+
+test("a hold without effect is said once: of a VM that there is not, or over before it was written", async () => {
+  const desk = new Desk();
+  const said = async (...entries: readonly IntentEntry[]) => {
+    const before = desk.events.length;
+    await desk.look(...entries);
+    desk.holdings.sayVoid((id) => id === "vm-1");
+    return desk.events.slice(before).filter(({ type }) => type === "hold_void").length;
+  };
+  const typo: IntentEntry = { ...HOLD, vmId: "vm-l" };
+  const expired: IntentEntry = { ...HOLD, writtenAt: wallMs(2_000), expiresAt: wallMs(1_000) };
+  assert.equal(await said(HOLD), 0);
+  assert.equal(await said(HOLD, typo), 1);
+  assert.equal(await said(HOLD, typo), 0);
+  assert.equal(await said(HOLD, typo, expired), 1);
+  assert.equal(await said(typo, expired), 0);
+  assert.equal(await said({ ...HOLD, vmId: undefined }, MALFORMED), 0);
+  // What was removed and is written again is said again.
+  assert.equal(await said(typo), 1);
+  // One that ended as it was meant to lies about, and nobody means anything by it any more.
+  desk.clock.advance(3_600_000);
+  const over: IntentEntry = { ...typo, expiresAt: wallMs(desk.clock.wall() - 1) };
+  assert.equal(await said(over), 0);
+});

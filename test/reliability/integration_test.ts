@@ -324,3 +324,29 @@ test("the status tells of refused records and of holds of no VM, as soon as they
     assert.deepEqual([host.status?.refusedRecords.count, host.status?.unmatchedHolds.count], [0, 0]);
   });
 });
+
+test("that the registry cannot be believed any more is shown at once, and a hold of no VM is told", async () => {
+  const host = new QuietHost();
+  for (const id of ["a", "b"]) {
+    host.write(recordOf({ id }));
+    host.run(recordOf({ id }));
+  }
+  await withAgent(host, async () => {
+    await host.pass(2_000);
+    host.records.clear();
+    host.hint(undefined);
+    await host.pass(2_000);
+    assert.match(host.status?.registryUnreadable ?? "", /are gone at once/);
+    host.write(recordOf({ id: "a" }));
+    host.write(recordOf({ id: "b" }));
+    host.hint(undefined);
+    await host.pass(2_000);
+    assert.equal(host.status?.registryUnreadable, undefined);
+    const hold = { kind: "hold", reason: "", actor: "", expiresAt: undefined, writtenAt: host.clock.wall() } as const;
+    host.intents.push({ ...hold, vmId: "typo" }, { ...hold, vmId: "a" });
+    host.holdHint();
+    await host.pass(2_000);
+    assert.equal(host.said("hold_void").length, 1);
+    assert.equal(host.said("vm_held").length, 1);
+  });
+});
