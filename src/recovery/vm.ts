@@ -98,7 +98,7 @@ export interface Vm {
   /** The record changed under an act on an older one: should the act fail, the attempts so far do not count. */
   readonly forgiveFailure: boolean;
   /** What was said already, so that it is said once. */
-  readonly saidBlocked: BlockedReason | undefined;
+  readonly saidBlocked: { readonly reason: BlockedReason; readonly at: MonotonicMs } | undefined;
   readonly saidDiffers: string | undefined;
   readonly saidPaused: boolean;
   /** The attempt whose beginning was said. */

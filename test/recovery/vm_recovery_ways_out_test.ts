@@ -257,3 +257,22 @@ wayOut(
     assert.equal(s.vm.why, "asked 90 s ago");
   },
 );
+
+wayOut(
+  "a VM that is blocked is so since the first look that found it so, however often it is looked at again",
+  {},
+  [
+    ...["find 7", "ok", "die", "begin", "blocked disk_in_use"],
+    ...["wait 10s", "begin", "blocked disk_in_use", "wait 10s", "begin", "blocked disk_in_use"],
+  ],
+  (s, said) => {
+    assert.equal(s.now - s.vm.phase.since, 20_000);
+    assert.equal(said("recovery_blocked"), 1);
+  },
+);
+wayOut(
+  "a VM that is blocked for another reason is so since that",
+  {},
+  ["find 7", "ok", "die", "begin", "blocked disk_in_use", "wait 10s", "begin", "blocked unproven"],
+  (s) => assert.equal(s.now - s.vm.phase.since, 0),
+);
