@@ -100,6 +100,7 @@ name_paths() {
   configuration=$configuration_directory/config.jsonc
   state_directory=$root/var/lib/metald
   records=$state_directory/vms
+  holds=$state_directory/state/holds
   # While files are being replaced: what there was before.
   pending=$configuration_directory/.installing
 }
@@ -306,8 +307,12 @@ put_back() {
   fi
 }
 
+make_directories() {
+  (umask 077 && mkdir -p "$records" "$holds")
+}
+
 place_files() {
-  (umask 077 && mkdir -p "$records")
+  make_directories
   place_configuration
   mv "$unit.new" "$unit"
   mv "$program.new" "$program"
@@ -415,7 +420,7 @@ install_metald() {
 
   if [ ! -f "$pending" ] && is_running && cmp -s "$program.new" "$program" && cmp -s "$unit.new" "$unit"; then
     place_configuration
-    (umask 077 && mkdir -p "$records")
+    make_directories
     say "$new_version is installed and running"
     return
   fi
