@@ -7,11 +7,12 @@ import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { lockDirectory } from "../src/adapters/state/instance_lock.ts";
 import { withDirectory } from "./config/temporary_directory.ts";
+import { freeLock } from "./host/free_lock.ts";
 import { waitFor } from "./host/wait.ts";
 import { ROOT } from "./tool/root.ts";
 
@@ -66,6 +67,7 @@ async function withAgent(configPath: string, use: (agent: Agent) => Promise<void
       child.kill("SIGKILL");
       await ended;
     }
+    await freeLock(join(dirname(configPath), "vms"));
   }
 }
 

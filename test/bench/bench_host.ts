@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { endProcess, markedProcesses } from "../demo/marked_processes.ts";
+import { freeLock } from "../host/free_lock.ts";
 import { type SleeperOptions, type Sleepers, startSleepers } from "./sleepers.ts";
 import { WatchedAgent } from "./watched_agent.ts";
 
@@ -76,6 +77,7 @@ export class BenchHost {
     for (const sleepers of this.#sleepers) await sleepers.end();
     // A launch of the agent's may land after its end, so two looks must find nothing.
     for (let emptyLooks = 0; emptyLooks < 2; ) emptyLooks = this.#endStarted() === 0 ? emptyLooks + 1 : 0;
+    await freeLock(join(this.directory, "vms"));
     this.#removeDirectories();
   }
 

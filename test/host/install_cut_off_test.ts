@@ -1,5 +1,6 @@
 /**
- * install.sh that is cut off, that meets another one, or an operator who has decided otherwise: nothing that worked is lost.
+ * install.sh that is cut off, that meets another one, or an operator who has decided otherwise: nothing that worked is
+ * lost.
  * @module
  */
 
@@ -11,6 +12,7 @@ import { putDistribution } from "./box/distribution.ts";
 import {
   agentProcesses,
   CONFIGURATION,
+  dropIn,
   install,
   mustInstall,
   runningVms,
@@ -63,7 +65,8 @@ describeWhere([NAMESPACED_HOST], "install.sh", () => {
   it("finishes a first installation that was cut off", LONG, async () => {
     await withMetald("host", async (box) => {
       await putKillers(box);
-      for (let call = 0; call < CALLS_MAX; call += STRIDE) {
+      let call = 0;
+      for (; call < CALLS_MAX; call += STRIDE) {
         await mustInstall(box, ["--uninstall"]);
         const outcome = await installKilledAt(box, call, "/opt/metald");
         if (outcome !== "killed") break;
@@ -73,6 +76,11 @@ describeWhere([NAMESPACED_HOST], "install.sh", () => {
         const left = `find ${UNIT}* ${PROGRAM}* /etc/metald -name "*.old*" -o -name "*.part" -o -name .installing`;
         assert.equal(await box.shell(left), "", `killed at ${call}`);
       }
+      assert.ok(call > 10 && call < CALLS_MAX, `${call} calls`);
+      // What a removal leaves that was cut off.
+      await box.shell(`systemctl disable --now metald; rm ${PROGRAM}`);
+      assert.match(await mustInstall(box), /is installed and running; /);
+      assert.equal(await box.output(["systemctl", "is-enabled", "metald"]), "enabled");
     });
   });
 
@@ -111,31 +119,39 @@ describeWhere([NAMESPACED_HOST], "install.sh", () => {
         );
         await box.shell("mv /srv/config.jsonc /etc/metald/");
         assert.equal(await box.property("metald", "ActiveState"), "failed");
-        await mustInstall(box, [], "/opt/other");
+        await dropIn(box, "[Service]\nExecStartPre=/bin/sleep 6\n");
+        const said = await mustInstall(box, [], "/opt/other");
+        assert.match(said, /^waiting until it is ready, for 5 s of at most 2min$/m);
         assert.equal(await box.property("metald", "ActiveState"), "active");
       });
     });
   });
 
-  it("puts back what was there when a step fails that starts nothing, and follows no link that was planted", async () => {
+  it("puts back what was there when a step fails that starts nothing, and falls for nothing planted", async () => {
     await withVariant("other_metald", async (other) => {
       await withMetald("host", async (box) => {
         await putDistribution(box, "/opt/other", other);
         const before = await box.shell(EVERY_FILE);
         const agent = agentProcesses(box);
-        await box.write("/opt/stub/mv", `#!/bin/sh\n[ "$1" != ${PROGRAM}.new ] || exit 1\nexec /bin/mv "$@"\n`, "755");
-        for (const args of ["--no-start", "--no-start --root /"]) {
-          const command = `PATH=/opt/stub:$PATH exec /opt/other/install.sh ${args}`;
-          const { code, stderr } = await box.run(["/bin/sh", "-c", command]);
+        const stub = "/usr/local/sbin/mv";
+        await box.write(stub, `#!/bin/sh\n[ "$1" != ${PROGRAM}.new ] || exit 1\nexec /bin/mv "$@"\n`, "755");
+        for (const args of [["--no-start"], ["--no-start", "--root", "/"]]) {
+          const { code, stderr } = await install(box, args, "/opt/other");
           assert.equal(code, 1);
           assert.match(stderr, /as each step must succeed: one did not, and what was there before is back$/m);
           assert.equal(await box.shell(EVERY_FILE), before);
         }
         assert.deepEqual(agentProcesses(box), agent);
+        await box.output(["rm", stub]);
 
-        await box.shell(
-          `echo mine >/srv/mine; for each in ${PROGRAM}.new ${UNIT}.new ${CONFIGURATION}.part; do ln -s /srv/mine $each; done`,
-        );
+        // Of the directories that the caller goes through, none is root's to trust.
+        await box.write("/srv/planted/od", "#!/bin/sh\n: >/srv/planted/ran\n", "755");
+        await box.output(["/bin/sh", "-c", "PATH=/srv/planted:$PATH exec /opt/other/install.sh --no-start"]);
+        assert.equal(await box.output(["ls", "/srv/planted"]), "od");
+        await mustInstall(box);
+
+        const staged = [`${PROGRAM}.new`, `${UNIT}.new`, `${CONFIGURATION}.part`, `${PROGRAM}.old.part`].join(" ");
+        await box.shell(`echo mine >/srv/mine; for each in ${staged}; do ln -s /srv/mine $each; done`);
         await mustInstall(box, [], "/opt/other");
         assert.equal(await box.output(["cat", "/srv/mine"]), "mine");
       });
@@ -156,20 +172,22 @@ describeWhere([NAMESPACED_HOST], "install.sh", () => {
   });
 });
 
-/** Stands before the programs by which install.sh changes things, and kills it instead of the call with the number in AT. */
+/** Stands before the programs by which install.sh changes things, and kills it instead of the call number AT. */
 async function putKillers(box: Box): Promise<void> {
   const killer = [
     "#!/bin/sh",
+    '[ -n "$AT" ] || exec "/usr/bin/$(basename "$0")" "$@"',
     "read -r calls </opt/calls",
     'echo "$((calls + 1))" >/opt/calls',
-    '[ "$calls" != "$AT" ] || { kill -KILL "$PPID"; exit 1; }',
+    "read -r installer </opt/installer",
+    '[ "$calls" != "$AT" ] || { kill -KILL "$installer"; exit 1; }',
     'exec "/usr/bin/$(basename "$0")" "$@"',
   ];
-  for (const name of CHANGING) await box.write(`/opt/killers/${name}`, `${killer.join("\n")}\n`, "755");
+  for (const name of CHANGING) await box.write(`/usr/local/sbin/${name}`, `${killer.join("\n")}\n`, "755");
 }
 
 async function installKilledAt(box: Box, call: number, from = "/opt/crashing"): Promise<"killed" | "ended"> {
-  const command = `echo 0 >/opt/calls; AT=${call} PATH=/opt/killers:$PATH ${from}/install.sh`;
+  const command = `echo 0 >/opt/calls; echo $$ >/opt/installer; AT=${call} exec ${from}/install.sh`;
   const { code } = await box.run(["/bin/sh", "-c", command]);
   return code === 137 ? "killed" : "ended";
 }

@@ -49,6 +49,14 @@ describeWhere([SHELLCHECK], "install.sh and the scripts of the tests", () => {
 
 it("install.sh --help tells of every option to anybody, and what makes no sense is refused", () => {
   const script = join(ROOT, "install.sh");
+  const shells = ["sh", "dash", "bash --posix", "busybox sh"].map((each) => each.split(" "));
+  const helps = shells.flatMap(([shell = "", ...args]) => {
+    const help = spawnSync(shell, [...args, script, "--help"], { encoding: "utf8", cwd: "/", env: {} });
+    return help.error === undefined ? [`${help.status}${help.stderr}${help.stdout}`] : [];
+  });
+  assert.ok(helps.length > 0);
+  assert.equal(new Set(helps).size, 1, helps.join("\n"));
+
   const run = (...args: readonly string[]) => spawnSync("sh", [script, ...args], { encoding: "utf8", cwd: "/" });
   const help = run("--help");
   assert.equal(`${help.status}${help.stderr}`, "0");
@@ -100,6 +108,11 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
         const everyFile = `sha256sum /usr/local/bin/*metald* ${UNIT}* /etc/metald/*`;
         const before = await box.shell(everyFile);
         await putDistribution(box, "/opt/crashing", crashing);
+        // As on a terminal that is gone: nothing can be said, and the old version runs again all the same.
+        assert.notEqual((await box.run(["/bin/sh", "-c", "/opt/crashing/install.sh >/dev/full 2>&1"])).code, 0);
+        assert.equal(await box.output(["systemctl", "is-active", "metald"]), "active");
+        assert.equal(await box.shell(everyFile), before);
+
         const { code, stderr } = await install(box, [], "/opt/crashing");
         assert.equal(code, 1, stderr);
         assert.match(stderr, /Cannot upgrade to metald 99\.0\.0 .*: metald \S+ is back and running$/m);
@@ -126,9 +139,9 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
         const before = await box.shell(everyFile);
         // Interrupts its caller once: at the first move, of the unit, or at the second, of the program.
         const interruption = '[ "$2" != "$AT" ] || [ -e /opt/done ] || { : >/opt/done; kill -TERM $PPID; exit 1; }';
-        await box.write("/opt/stub/mv", `#!/bin/sh\n${interruption}\nexec /bin/mv "$@"\n`, "755");
+        await box.write("/usr/local/sbin/mv", `#!/bin/sh\n${interruption}\nexec /bin/mv "$@"\n`, "755");
         for (const path of [UNIT, PROGRAM]) {
-          const command = `rm -f /opt/done; AT=${path} PATH=/opt/stub:$PATH exec /opt/other/install.sh`;
+          const command = `rm -f /opt/done; AT=${path} exec /opt/other/install.sh`;
           const { code, stderr } = await box.run(["/bin/sh", "-c", command]);
           assert.equal(code, 1, stderr);
           assert.match(stderr, /is back and running$/m);
@@ -163,6 +176,41 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
       await mustInstall(box, ["--uninstall", "--purge", "--root=/srv/image"]);
       assert.equal(await box.shell("cd /srv/image && find . ! -type d"), "");
       assert.equal(await box.output(["systemctl", "is-enabled", "metald"]), "enabled");
+
+      // Below a directory with a name that is no plain word, from one where cd would go elsewhere.
+      await box.shell("mkdir -p '/srv/an image/-' '/srv/elsewhere/an image'");
+      const there = (root: string) =>
+        `cd '/srv/an image'; CDPATH=/srv/elsewhere OLDPWD=/ exec /opt/metald/install.sh ${root}`;
+      for (const root of ["'--root=../an image/'", "--root .", "--root -"]) {
+        const said = await box.shell(there(root));
+        const place = root.endsWith("-") ? "/srv/an image/-" : "/srv/an image";
+        assert.match(said, new RegExp(`^metald \\S+ is installed below ${place} and will start when that boots$`));
+      }
+      assert.equal(
+        await box.shell("find /srv/elsewhere ! -type d; ls -d '/srv/an image/-/usr'"),
+        "/srv/an image/-/usr",
+      );
+
+      // Seen from here, such a link leads to this very host's.
+      await box.shell("mkdir -p /srv/linked/usr /srv/mine; ln -s /srv/mine /srv/linked/usr/local");
+      const refused = await install(box, ["--root", "/srv/linked"]);
+      assert.equal(refused.code, 1);
+      const sentence =
+        /^install\.sh: Cannot install as \S+\/bin must lead to a directory below \/srv\/linked: .*mine\/bin\n$/;
+      assert.match(refused.stderr, sentence);
+      assert.equal(await box.shell("find /srv/linked /srv/mine ! -type d"), "/srv/linked/usr/local");
+      await box.shell("mkdir -p /srv/linked/var/local; ln -sfn ../var/local /srv/linked/usr/local");
+      await mustInstall(box, ["--root", "/srv/linked"]);
+      assert.equal(await box.shell("ls /srv/linked/var/local/bin"), "metald");
+
+      await mustInstall(box, ["--uninstall", "--purge"]);
+      await box.shell("mv /usr/local/bin /srv/programs; ln -s /srv/programs /usr/local/bin");
+      await mustInstall(box);
+      assert.equal(
+        await box.shell("ls -d /usr/local/bin/metald* /srv/programs/metald*"),
+        `${"/srv/programs/metald"}\n${PROGRAM}`,
+      );
+      await mustInstall(box, ["--uninstall"]);
     });
   });
 
@@ -186,9 +234,11 @@ describeWhere([NAMESPACED_HOST], "install.sh on a host", () => {
       const elsewhere = `umount -l /run; exec ${script}`;
       await sentence(/as PID 1 of this host must be systemd/, "unshare", "--mount", "sh", "-c", elsewhere);
       const uname = '#!/bin/sh\nif [ "$1" = -m ]; then echo riscv64; else echo Linux; fi\n';
-      await box.write("/opt/riscv/uname", uname, "755");
-      const there = `PATH=/opt/riscv:$PATH exec ${script}`;
-      await sentence(/architecture must be x86-64 or arm64: current value is riscv64$/m, "sh", "-c", there);
+      await box.write("/usr/local/sbin/uname", uname, "755");
+      await sentence(/architecture must be x86-64 or arm64: current value is riscv64$/m, script);
+      await box.shell("rm /usr/local/sbin/uname; mv /usr/bin/sha256sum /srv");
+      await sentence(/as the program sha256sum must be on this host: it is not$/m, script);
+      await box.shell("mv /srv/sha256sum /usr/bin");
       await sentence(/must be a directory: current value is \/nowhere$/m, script, "--root", "/nowhere");
       // From a variable that is not set: not this very host.
       for (const argv of [["--root", ""], ["--root="]]) {

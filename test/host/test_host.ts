@@ -8,6 +8,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Agent, startAgent } from "./agent.ts";
+import { freeLock } from "./free_lock.ts";
 import { isAlive, kill, processesOf } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
@@ -121,6 +122,7 @@ export async function withHost(
     // An agent's last launch may land after its end.
     for (const id of ids) for (const pid of processesOf(id)) await kill(pid);
     for (const id of ids) for (const pid of processesOf(id)) await kill(pid);
+    await freeLock(registry);
     rmSync(directory, { recursive: true, force: true });
   }
 }

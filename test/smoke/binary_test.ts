@@ -12,6 +12,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { Agent } from "../demo/agent.ts";
 import { endProcess, markedProcesses } from "../demo/marked_processes.ts";
+import { freeLock } from "../host/free_lock.ts";
 import { listeningSockets } from "../host/listening_sockets.ts";
 import { ROOT } from "../tool/root.ts";
 
@@ -32,6 +33,7 @@ async function inDirectory(use: (directory: string) => Promise<void> | void): Pr
     for (let left = markedProcesses(MARK, directory); left.length > 0; left = markedProcesses(MARK, directory)) {
       left.forEach(endProcess);
     }
+    await freeLock(join(directory, "vms"));
     rmSync(directory, { recursive: true, force: true });
   }
 }
