@@ -6,7 +6,9 @@
 set -eu
 umask 022
 LC_ALL=C
-export LC_ALL
+# What root runs here comes from where only root writes, whatever directories the caller goes through.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
 # With it, cd may go elsewhere, and says where.
 unset CDPATH
 
@@ -14,8 +16,6 @@ unit_name=metald.service
 marker="# metald's own unit: install.sh writes it and replaces it."
 # A version that ends within this time after it said that it is ready counts as one that never was.
 settle_seconds=2
-# What the unit says of TimeoutStartSec=.
-ready_seconds=120
 
 action=install
 start=yes
@@ -87,6 +87,8 @@ parse_arguments() {
   [ "$purge" = no ] || [ "$action" = uninstall ] || misuse "Cannot purge as --purge must go with --uninstall"
   if [ -n "$root" ]; then
     [ -d "$root" ] || fail "Cannot use --root as it must be a directory: current value is $root"
+    # To cd, - is another directory.
+    [ "$root" != - ] || root=./-
     root=$(cd -- "$root" && pwd -P)
     [ "$root" != / ] || root=
   fi
@@ -118,6 +120,19 @@ require_host() {
   if ! [ -d /run/systemd/system ] || ! command -v systemctl >/dev/null; then
     fail "Cannot install as PID 1 of this host must be systemd: current value is $(cat /proc/1/comm)"
   fi
+}
+
+# An absolute link in another file system leads to this very host's.
+refuse_ways_out() {
+  [ -n "$root" ] || return 0
+  for path in "$program" "$unit" "$wants" "$configuration" "$records" "$holds"; do
+    directory=$(dirname "$path")
+    target=$(readlink -m -- "$directory")
+    case $target in
+    "$root"/*) ;;
+    *) fail "Cannot $action as $directory must lead to a directory below $root: current value is $target" ;;
+    esac
+  done
 }
 
 # Two at once would each take the other's half for the old version.
@@ -201,7 +216,7 @@ version_of() {
 }
 
 remove_staged() {
-  rm -f "$program.new" "$unit.new" "$configuration.part"
+  rm -f "$program.new" "$unit.new" "$configuration.part" "$program.old.part" "$unit.old.part" "$pending.part"
 }
 
 # Everything new is made beside what it replaces, so that one rename puts it there. What may stand in its place there is
@@ -210,7 +225,7 @@ stage() {
   mkdir -p "$(dirname "$program")" "$(dirname "$unit")"
   remove_staged
   trap remove_staged EXIT
-  trap 'exit 1' HUP INT TERM
+  trap 'exit 1' HUP INT PIPE TERM
   cp "$binary" "$program.new"
   verify_checksum "$binary" "$program.new"
   chmod 755 "$program.new"
@@ -231,7 +246,7 @@ stage() {
       fail "Cannot install $new_version as $configuration must be valid for it: $errors"
   fi
   # The rename must not be on disk before the content is.
-  persist "$program.new" "$unit.new"
+  persist "$program.new" "$unit.new" "$configuration.part"
 }
 
 persist() {
@@ -256,7 +271,7 @@ place_configuration() {
   fi
 }
 
-# What there was before; or what there was before an installation that was cut off, as what is there now may be half of it.
+# What there was before; after an installation that was cut off, what there was before that, as half of it may be there.
 look_at_host() {
   was_program=no
   was_unit=no
@@ -317,7 +332,7 @@ place_files() {
   mv "$unit.new" "$unit"
   mv "$program.new" "$program"
   # An upgrade leaves it to the operator, who may have disabled it.
-  [ "$was_unit" = yes ] || enable_at_boot
+  [ "$was_program" = yes ] || enable_at_boot
 }
 
 # The unit that is there without a program is what an installation that was cut off leaves; so the program goes first.
@@ -334,12 +349,14 @@ finish_interrupted() {
     put_files_back
     say "put back what an installation that was cut off had replaced"
   fi
-  rm -f "$program.old" "$unit.old" "$configuration.old" "$program.old.part" "$unit.old.part" "$pending.part"
+  rm -f "$program.old" "$unit.old" "$configuration.old"
 }
 
 forget_old() {
   persist "$(dirname "$program")" "$(dirname "$unit")" "$configuration_directory"
   rm -f "$pending"
+  # Or after a power failure some of the old might be put back, and some be gone.
+  persist "$configuration_directory"
   rm -f "$program.old" "$unit.old" "$configuration.old" "$configuration.part"
 }
 
@@ -361,11 +378,13 @@ restarts() {
   # It must not keep the lock when this script is killed.
   systemctl restart "$unit_name" 2>/dev/null 9<&- &
   job=$!
+  limit=$(systemctl show --property TimeoutStartUSec --value "$unit_name")
   fifths=0
   while kill -0 "$job" 2>/dev/null; do
     sleep 0.2
     fifths=$((fifths + 1))
-    [ $((fifths % 50)) -ne 25 ] || say "waiting until it is ready, for $((fifths / 5)) of at most $ready_seconds s"
+    # Nobody may be there to read it, which is no reason to end.
+    [ $((fifths % 50)) -ne 25 ] || say "waiting until it is ready, for $((fifths / 5)) s of at most $limit" || true
   done
   wait "$job"
 }
@@ -381,7 +400,7 @@ starts() {
 }
 
 roll_back() {
-  trap '' HUP INT TERM
+  trap '' HUP INT PIPE TERM
   trap - EXIT
   remove_staged
   [ "$touches_service" = no ] || stop_and_ask
@@ -392,10 +411,13 @@ roll_back() {
     fail "Cannot install $new_version as each step must succeed: one did not, and what was there before is back"
   fi
   systemctl reset-failed "$unit_name" 2>/dev/null || true
+  runs_again=no
+  # First of all: where the terminal is gone, the first word ends this script.
+  if [ "$was_program" = yes ] && starts; then runs_again=yes; fi
   [ -z "$said" ] || printf 'it said last:\n%s\n' "$said" >&2
   if [ "$was_program" = no ]; then
     fail "Cannot install $new_version as it must become ready: it did not, and only the configuration is left of it"
-  elif starts; then
+  elif [ "$runs_again" = yes ]; then
     fail "Cannot upgrade to $new_version as it must become ready: $old_version is back and running"
   fi
   fail "Cannot upgrade to $new_version as it must become ready: $old_version is back, and does not become ready either"
@@ -427,7 +449,7 @@ install_metald() {
 
   # What was stopped stays stopped; what is new is to run.
   touches_service=no
-  if [ -z "$root" ] && [ "$start" = yes ] && { [ "$was_active" = yes ] || [ "$was_unit" = no ]; }; then
+  if [ -z "$root" ] && [ "$start" = yes ] && { [ "$was_active" = yes ] || [ "$was_program" = no ]; }; then
     touches_service=yes
   fi
   keep_old_files
@@ -438,7 +460,7 @@ install_metald() {
   elif [ -z "$root" ]; then
     systemctl daemon-reload
   fi
-  trap - EXIT HUP INT TERM
+  trap - EXIT HUP INT PIPE TERM
   forget_old
   say_outcome
 }
@@ -454,7 +476,7 @@ say_outcome() {
     say "$old_version was upgraded to $new_version, which is running"
   elif [ "$was_active" = yes ]; then
     say "$new_version is installed; $old_version runs until systemctl restart metald"
-  elif [ "$was_unit" = no ]; then
+  elif [ "$was_program" = no ]; then
     say "$new_version is installed and enabled; systemctl start metald starts it"
   else
     say "$new_version is installed, and stopped as before; systemctl start metald starts it"
@@ -475,9 +497,11 @@ uninstall_metald() {
     systemctl stop "$unit_name" 2>/dev/null || true
     ! systemctl is-active --quiet "$unit_name" || fail "Cannot uninstall as $unit_name must stop first: it does not"
   fi
-  rm -f "$wants" "$program" "$unit"
+  # What could be put back goes first, and the unit last, by which the program is known as metald's own.
+  rm -f "$pending"
+  rm -f "$program.old" "$unit.old"
   remove_staged
-  rm -f "$pending" "$program.old" "$unit.old"
+  rm -f "$wants" "$program" "$unit"
   [ -n "$root" ] || systemctl daemon-reload
   [ -n "$root" ] || systemctl reset-failed "$unit_name" 2>/dev/null || true
   if [ "$purge" = yes ]; then
@@ -500,6 +524,7 @@ parse_arguments "$@"
 name_paths
 require_host
 require_tools
+refuse_ways_out
 take_lock
 case $action in
 install) install_metald ;;
