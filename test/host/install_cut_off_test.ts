@@ -187,8 +187,8 @@ async function putKillers(box: Box): Promise<void> {
 }
 
 async function installKilledAt(box: Box, call: number, from = "/opt/crashing"): Promise<"killed" | "ended"> {
-  const command = `echo 0 >/opt/calls; echo $$ >/opt/installer; AT=${call} exec ${from}/install.sh`;
+  const installer = `echo $$ >/opt/installer; exec ${from}/install.sh`;
+  const command = `echo 0 >/opt/calls; AT=${call} sh -c '${installer}' || exit $?`;
   const { code } = await box.run(["/bin/sh", "-c", command]);
-  // 137 of a shell's child; -1 where the signal ended what ran it, too.
-  return code === 137 || code === -1 ? "killed" : "ended";
+  return code === 137 ? "killed" : "ended";
 }
