@@ -375,10 +375,10 @@ main_pid() {
 
 # systemctl comes back when the service has said READY=1, or has ended without.
 restarts() {
+  limit=$(systemctl show --property TimeoutStartUSec --value "$unit_name")
   # It must not keep the lock when this script is killed.
   systemctl restart "$unit_name" 2>/dev/null 9<&- &
   job=$!
-  limit=$(systemctl show --property TimeoutStartUSec --value "$unit_name")
   fifths=0
   while kill -0 "$job" 2>/dev/null; do
     sleep 0.2
@@ -405,17 +405,18 @@ roll_back() {
   remove_staged
   [ "$touches_service" = no ] || stop_and_ask
   put_files_back
-  forget_old
   [ -n "$root" ] || systemctl daemon-reload
+  runs_again=no
+  # Before a word is said: where the terminal is gone, the first one ends this script.
+  if [ "$touches_service" = yes ] && [ "$was_program" = yes ] && starts; then runs_again=yes; fi
+  # Not sooner: the next run would take it for one that its operator stopped.
+  forget_old
   if [ "$touches_service" = no ]; then
     fail "Cannot install $new_version as each step must succeed: one did not, and what was there before is back"
   fi
-  systemctl reset-failed "$unit_name" 2>/dev/null || true
-  runs_again=no
-  # First of all: where the terminal is gone, the first word ends this script.
-  if [ "$was_program" = yes ] && starts; then runs_again=yes; fi
   [ -z "$said" ] || printf 'it said last:\n%s\n' "$said" >&2
   if [ "$was_program" = no ]; then
+    systemctl reset-failed "$unit_name" 2>/dev/null || true
     fail "Cannot install $new_version as it must become ready: it did not, and only the configuration is left of it"
   elif [ "$runs_again" = yes ]; then
     fail "Cannot upgrade to $new_version as it must become ready: $old_version is back and running"
